@@ -132,6 +132,13 @@ _ROWS = (
           Raster("int16", -32768, "dBm",
                  "maximum permitted e.i.r.p. of all channels for point queries, {device}", _BAND, "floor",
                  0.01)),
+    Layer("query_slices", "internal/query_{device}_{slice}.tif", "query",
+          View("the same hour by hour, where bookings change within the period of the run: `base` by all but "
+               "bookings, `s001` and so on with those that hold then (times: `query.slices` of the manifest)",
+               scheme="max_eirp",
+               codes="as there; -32767, and in `sNNN` also nodata: as in `query_<device>_base.tif`"),
+          Raster("int16", -32768, "dBm",
+                 "maximum permitted e.i.r.p. of all channels, {device}, {slice}", _BAND, "floor", 0.01)),
     Layer("reach", "public/reach_{device}_{mode}.tif", "reach",
           View("reach of a base station {device}, {mode}", (_REACH, _DEVICE), "reach",
                "largest distance at which a client of a base station here, radiating what is permitted, has "

@@ -13,6 +13,8 @@ NODATA_CENTI = -32768
 # Codes among levels of 0.01 dBm; a minimum over pixels keeps them, as all levels are higher.
 NOT_PERMITTED = -9999
 NOT_EVALUATED = -9998
+# In rasters of slices of a run's period: what holds without bookings.
+AS_BASE = -32767
 
 
 def to_step(

@@ -25,7 +25,8 @@ rule reception:
 rule query:
     input:
         limits=lambda wildcards: build_files(
-            *run_files.max_eirp_files(PLAN, wildcards.device)
+            *run_files.max_eirp_files(PLAN, wildcards.device),
+            *run_files.booked_files(PLAN, wildcards.device),
         ),
     output:
         derived.output_files(PLAN, "query"),

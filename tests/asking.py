@@ -31,8 +31,8 @@ def layers_of(
     whole: ChannelLayers | None = None
     for rows, cols, found in run(context, [device], channel, surface):
         if whole is None:
-            whole = ChannelLayers(*(np.empty(surface.shape, layer.dtype) for layer in found[device.id]))
-        for layer, part in zip(whole, found[device.id], strict=True):
+            whole = ChannelLayers(*(np.empty(surface.shape, one.dtype) for one in found[device.id].layers))
+        for layer, part in zip(whole, found[device.id].layers, strict=True):
             layer[rows, cols] = part
     assert whole is not None
     return whole

@@ -15,6 +15,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.availability.booked import (
+    BookedPart,
+    PreparedSpan,
+    base_file,
+    booked_file,
+    has_slices,
+    parts_on,
+    prepare_spans,
+    write_booked,
+)
 from pipeline.blocks import block_slices, map_blocks
 from pipeline.config.base import unverified
 from pipeline.config.bonds import DeviceChannel, channels_in
@@ -50,7 +60,7 @@ from pipeline.territory.codes import Surface
 _COMBINED = ("max_eirp", "limiting_service", "eval_flags")
 # Nothing lower is told apart: the lowest level that a territory can ask for, and the least of a device.
 _LOWEST_DBM = -99.0
-_BLOCK_PX = 1024
+COMBINE_BLOCK_PX = 1024
 # Of the layers of a level: they hold for a device that has it, whatever the least of the profile.
 _LEVEL_RULE = "radiates exactly this level"
 
@@ -73,6 +83,17 @@ class ChannelLayers(NamedTuple):
     max_eirp: Any
     limiting_service: Any
     eval_flags: Any
+
+
+class DeviceBlock(NamedTuple):
+    """A block of one device: its layers [y, x]; where bookings change within the period, also ``base``.
+
+    ``base`` is the limit without bookings, ``booked`` what these allow (``availability.booked``).
+    """
+
+    layers: ChannelLayers
+    base: NDArray[np.int16] | None
+    booked: tuple[BookedPart, ...]
 
 
 def combine(
@@ -129,6 +150,26 @@ class _ReadyDevice(NamedTuple):
     cap_dbm: float
     settled_flags: int
     closed: bool
+    spans: list[PreparedSpan] | None
+
+
+class _Block(NamedTuple):
+    """What was found for a device in a box; ``base`` None where bookings do not change within the period."""
+
+    combined: Combined
+    base: Combined | None
+    booked: tuple[BookedPart, ...]
+
+
+def _block_of(one: _ReadyDevice, inside: NDArray[np.bool_], box: PixelBox) -> _Block:
+    """The layers of a device on the pixels ``inside`` a box of the grid."""
+    limits = limits_on(one.services, *box)
+    whole = combine(limits, inside, cap_dbm=one.cap_dbm, settled_flags=one.settled_flags)
+    if one.spans is None:
+        return _Block(whole, None, ())
+    always = [limit for limit, found in zip(limits, one.services, strict=True) if not found.service.booked]
+    base = combine(always, inside, cap_dbm=one.cap_dbm, settled_flags=one.settled_flags)
+    return _Block(whole, base, tuple(parts_on(one.spans, box, _LOWEST_DBM)))
 
 
 def run(
@@ -139,14 +180,14 @@ def run(
     *,
     threads: int = 1,
     unchanged: Container[tuple[int, int]] = (),
-) -> Iterator[tuple[slice, slice, dict[str, ChannelLayers]]]:
+) -> Iterator[tuple[slice, slice, dict[str, DeviceBlock]]]:
     """Layers in one channel by id of the device, block after block of the padded grid.
 
     ``context`` with the DTT channels that limit this one; ``surface`` uint8[y, x] of the grid. Devices that
     share the maps of the job protect have these read once. Blocks that begin at ``unchanged``
     rows and columns have no layers.
     """
-    config = context.config
+    config, sliced = context.config, has_slices(context.config)
     ready = [
         _ReadyDevice(
             device,
@@ -154,56 +195,75 @@ def run(
             device_cap_dbm(device),
             settled_flags(config, device),
             closed_by_allocation(config, device, channel),
+            prepare_spans(context, device, channel) if sliced else None,
         )
         for device in devices
     ]
 
-    def compute(
-        rows: slice, cols: slice, surface: NDArray[np.uint8]
-    ) -> tuple[PixelBox, list[Combined]] | None:
+    def compute(rows: slice, cols: slice, surface: NDArray[np.uint8]) -> tuple[PixelBox, list[_Block]] | None:
         inside = surface == Surface.HOME
         box = None if (rows.start, cols.start) in unchanged else box_of(inside)
         if box is None:
             return None
-        found = []
-        for one in ready:
-            limits = limits_on(one.services, *moved(box, rows.start, cols.start))
-            found.append(combine(limits, inside[box], cap_dbm=one.cap_dbm, settled_flags=one.settled_flags))
-        return box, found
+        on_grid = moved(box, rows.start, cols.start)
+        return box, [_block_of(one, inside[box], on_grid) for one in ready]
 
     name = f"combine {', '.join(device.id for device in devices)} channel {channel}"
     for rows, cols, found in map_blocks(
-        compute, surface.shape, _BLOCK_PX, threads, cut=(surface,), name=name
+        compute, surface.shape, COMBINE_BLOCK_PX, threads, cut=(surface,), name=name
     ):
         shape = rows.stop - rows.start, cols.stop - cols.start
         skipped = (rows.start, cols.start) in unchanged
-        yield rows, cols, {} if skipped else _layers_of_block(config, ready, shape, found)
+        yield rows, cols, {} if skipped else _blocks_of_devices(config, ready, shape, found)
 
 
-def _layers_of_block(
+def _blocks_of_devices(
     config: Config,
     ready: Sequence[_ReadyDevice],
     shape: tuple[int, int],
-    found: tuple[PixelBox, list[Combined]] | None,
-) -> dict[str, ChannelLayers]:
-    """Layers of a block [y, x] by id of the device; ``found`` in the box around its land, if any."""
-    layers = {}
+    found: tuple[PixelBox, list[_Block]] | None,
+) -> dict[str, DeviceBlock]:
+    """A block [y, x] by id of the device; ``found`` in the box around its land, if any."""
+    blocks = {}
     for number, one in enumerate(ready):
-        values = [empty_values(layer, shape) for layer in _COMBINED]
-        if found is not None:
-            box, parts = found
-            for layer, part in zip(values, parts[number], strict=True):
-                layer[box] = part
-        layers[one.device.id] = _layers_of(config, one.device, Combined(*values), closed=one.closed)
-    return layers
+        box, block = (None, None) if found is None else (found[0], found[1][number])
+        blocks[one.device.id] = _whole_block(config, one, shape, box, block)
+    return blocks
+
+
+def _whole_block(
+    config: Config, one: _ReadyDevice, shape: tuple[int, int], box: PixelBox | None, block: _Block | None
+) -> DeviceBlock:
+    """A whole block of the grid from what was found in its box; without one all is outside."""
+    combined = _placed(None if block is None else block.combined, shape, box)
+    layers = _layers_of(config, one.device, combined, closed=one.closed)
+    if one.spans is None:
+        return DeviceBlock(layers, None, ())
+    base = _placed(None if block is None else block.base, shape, box)
+    shown = _shown(config, base, closed=one.closed)
+    return DeviceBlock(layers, shown.limit_centi_dbm, () if block is None else block.booked)
+
+
+def _placed(found: Combined | None, shape: tuple[int, int], box: PixelBox | None) -> Combined:
+    """Layers of a block in which those of a box stand."""
+    values = [empty_values(layer, shape) for layer in _COMBINED]
+    if found is not None and box is not None:
+        for layer, part in zip(values, found, strict=True):
+            layer[box] = part
+    return Combined(*values)
 
 
 def _layers_of(config: Config, device: Device, combined: Combined, *, closed: bool) -> ChannelLayers:
     """What is published, and the limit that levels are made from; ``closed`` by an incumbent of the band."""
     shut = without_numbers(combined) if closed else combined
-    shown = combined if config.channels.publish_partial else shut
+    shown = _shown(config, combined, closed=closed)
     raw = max_eirp_centi_dbm(shown.limit_centi_dbm, least_eirp_dbm(device))
     return ChannelLayers(shut.limit_centi_dbm, raw, shown.limiting_service, shown.eval_flags)
+
+
+def _shown(config: Config, combined: Combined, *, closed: bool) -> Combined:
+    """What is published of a channel; ``closed`` by an incumbent of the band, unless a part is asked for."""
+    return without_numbers(combined) if closed and not config.channels.publish_partial else combined
 
 
 def without_numbers(combined: Combined) -> Combined:
@@ -228,8 +288,10 @@ def write_layers(
     """Write the files of one channel, block by block; ``tags`` by id of the device.
 
     ``key`` of the job: code, settings, rows of the registers. Blocks that follow from the same as those of
-    the last run are copied from its files; without a key all are computed.
+    the last run are copied from its files; without a key, and where bookings change, all are computed.
     """
+    booked: dict[str, list[BookedPart]] = {}
+    key = "" if has_slices(context.config) else key
     with ExitStack() as stack:
         kept = (
             _kept_layers(context, devices, channel, key, stack.enter_context(OpenRasters())) if key else None
@@ -250,11 +312,21 @@ def write_layers(
             if kept is not None and (rows.start, cols.start) in unchanged:
                 found = kept.values(PixelBox(rows, cols))
             else:
-                found = list(chain.from_iterable(layers[device_id] for device_id in puts))
+                found = list(chain.from_iterable(_written(layers[device_id]) for device_id in puts))
             for put, values in zip(every, found, strict=True):
                 put(rows, cols, values)
+            for device_id, block in layers.items():
+                if block.base is not None:
+                    booked.setdefault(device_id, []).extend(block.booked)
+    for device_id, bookings in booked.items():
+        write_booked(context.build / booked_file(device_id, channel), bookings)
     if kept is not None:
         kept.keep()
+
+
+def _written(block: DeviceBlock) -> list[NDArray[Any]]:
+    """What is written of a block, in the order of the files."""
+    return [*block.layers, *([] if block.base is None else [block.base])]
 
 
 def _kept_layers(
@@ -275,7 +347,7 @@ def _unchanged_blocks(
     """Rows and columns of blocks with land, for which the maps of victims follow from the same as before."""
     owner = with_maps_of(context.config, devices[0])
     parts = [MapParts(ChannelFiles(context.build, victim).protection(owner)) for victim in context.victims]
-    boxes = (PixelBox(*block) for block in block_slices(surface.shape, _BLOCK_PX))
+    boxes = (PixelBox(*block) for block in block_slices(surface.shape, COMBINE_BLOCK_PX))
     return {
         (box.rows.start, box.cols.start)
         for box in boxes
@@ -286,7 +358,7 @@ def _unchanged_blocks(
 def _files_of(
     context: ServiceContext, device: Device, channel: DeviceChannel, tags: Mapping[str, str]
 ) -> Iterator[AbstractContextManager[Callable[[slice, slice, NDArray[Any]], None]]]:
-    """The files of one device and channel, to be written, in the order of ``ChannelLayers``."""
+    """The files of one device and channel, to be written: ``ChannelLayers``, then the base."""
     config, grid = context.config, context.grid
     codes = {"limiting_service": code_names(grouped=config.publish.limiting_service == "grouped")}
     fields = {"device": device.id, "bandwidth_mhz": device.bandwidth_mhz, "channel": channel}
@@ -294,6 +366,9 @@ def _files_of(
         family = "max_eirp" if name == "limit" else name
         layout = layer_layout(family, grid, fields=fields, tags=tags, codes=codes.get(name))
         yield raster.writing(context.build / path, layout, publish=name != "limit")
+    if has_slices(config):
+        layout = layer_layout("max_eirp", grid, fields=fields, tags=tags)
+        yield raster.writing(context.build / base_file(device.id, channel), layout, publish=False)
 
 
 def _paths_of(config: Config, device: Device, channel: DeviceChannel) -> ChannelLayers:

@@ -14,7 +14,6 @@ from pipeline.config.bonds import DeviceChannel, channel_named, channels_in
 from pipeline.errors import InputError
 from pipeline.grid.geodesy import rays_to
 from pipeline.grid.grid import Grid
-from pipeline.grid.raster import read_window
 from pipeline.links.base_stations import BaseStation, RadioOf, sector_attenuation_db
 from pipeline.links.link_terrain import LinkGround, link_ends, look_along
 from pipeline.links.permitted import (
@@ -29,6 +28,7 @@ from pipeline.links.permitted import (
 )
 from pipeline.links.service_maps import StationLimits, StationPixels
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
+from pipeline.query.database import values_of
 from pipeline.query.paws import PawsError
 from pipeline.query.profiles import AntennaHeight, channel_entries, layers_for
 from pipeline.query.results import Run, population_of
@@ -91,7 +91,7 @@ def service_window(
 
 
 def _read(permits: Permits, device: str, rows: slice, cols: slice) -> NDArray[np.int16]:
-    return read_window(permits.database.rasters[device], rows, cols)
+    return values_of(permits.database.rasters[device], rows, cols)
 
 
 def station_limits(

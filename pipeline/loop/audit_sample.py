@@ -9,10 +9,9 @@ import numpy as np
 
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
-from pipeline.grid import raster
 from pipeline.grid.grid import LONLAT
 from pipeline.quantise import NODATA_CENTI
-from pipeline.query.database import Database
+from pipeline.query.database import Database, values_of
 from pipeline.rows.row_models import LatCell, LonCell, RowModel, read_rows
 
 _UNCERTAINTIES_M = (0.0, 50.0, 500.0)
@@ -94,7 +93,7 @@ def _lattice(database: Database, profile: JsonObject, step_m: float) -> list[tup
 
 def _whole_raster(database: Database, profile: JsonObject) -> np.ndarray[Any, np.dtype[np.int16]]:
     opened = database.rasters[profile["id"]]
-    return np.asarray(raster.read_window(opened, slice(0, opened.grid.height), slice(0, opened.grid.width)))
+    return np.asarray(values_of(opened, slice(0, opened.grid.height), slice(0, opened.grid.width)))
 
 
 def _lonlat(

@@ -11,8 +11,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.files import JsonObject
 from pipeline.loop.devices import PLACE_STEPS, key_of
-from pipeline.loop.served import instant_text
 from pipeline.publish.release import UTC_FORMAT
+from pipeline.query.paws import instant_text
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
     IdCell,

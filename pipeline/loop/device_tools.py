@@ -24,10 +24,10 @@ from pipeline.loop.device_rows import (
 )
 from pipeline.loop.devices import PLACE_STEPS, store_device
 from pipeline.loop.events import note_event
-from pipeline.loop.served import instant_text
 from pipeline.loop.storage import files_of, open_storage, writing
 from pipeline.loop.tables import CONTACT, DEVICE, DEVICE_HISTORY, OFFER, REQUEST, USE, WITHDRAWAL
 from pipeline.loop.uses import ALIVE
+from pipeline.query.paws import instant_text
 from pipeline.rows.row_models import read_rows
 
 _BY = "register"

@@ -18,9 +18,9 @@ from pipeline.loop.members import Members
 from pipeline.loop.notices import notify_use
 from pipeline.loop.registering import init, register, verify_devices
 from pipeline.loop.rpc import RpcRequest, rpc_error
-from pipeline.loop.served import Served, instant_s
+from pipeline.loop.served import Served
 from pipeline.loop.spectrum_answers import answer_batch, answer_spectrum
-from pipeline.query.paws import Code, PawsError, error_object
+from pipeline.query.paws import Code, PawsError, error_object, instant_s
 
 _LOG = logging.getLogger("channelmaps.serve")
 _PREFIX = "spectrum.paws."

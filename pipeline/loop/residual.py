@@ -54,8 +54,8 @@ class Residual:
     """What is left at places of an open run; shares of uses are kept by the number of the use."""
 
     def __init__(self, database: Database, limits: VictimLimits | None) -> None:
-        """``limits`` None: from the run alone."""
-        self._database = database
+        """``limits`` None: from the run alone, whose bookings each device keeps off by itself."""
+        self._database = database.base or database
         self._limits = limits
         self._known: OrderedDict[int, _Stored] = OrderedDict()
         self._numbers: dict[ReceiverGroup, int] = {}

@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -28,8 +28,9 @@ from pipeline.loop.counted import Counted
 from pipeline.loop.residual import Residual
 from pipeline.loop.rulesets import Ruleset, served_rulesets
 from pipeline.loop.victim_limits import VictimLimits, maps_of_run
-from pipeline.publish.release import LATEST, MANIFEST, UTC_FORMAT
+from pipeline.publish.release import LATEST, MANIFEST
 from pipeline.query.database import Database, close_database, open_database
+from pipeline.query.paws import instant_s
 from pipeline.query.query import Found
 from pipeline.query.results import read_public_run
 
@@ -156,16 +157,6 @@ def _mark_of(results: Path) -> tuple[int, int, int]:
             "holds no published run", file=results, allowed="a folder such as results/x"
         ) from None
     return found.st_ino, found.st_mtime_ns, found.st_dev
-
-
-def instant_s(text: str) -> int:
-    """UTC seconds of an instant of a message or a manifest."""
-    return int(datetime.strptime(text, UTC_FORMAT).replace(tzinfo=UTC).timestamp())
-
-
-def instant_text(at_s: int) -> str:
-    """An instant as messages have it."""
-    return datetime.fromtimestamp(at_s, UTC).strftime(UTC_FORMAT)
 
 
 def polling_s(served: Served, until_s: int, now_s: int, ordered_s: int | None = None) -> int:

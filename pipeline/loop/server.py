@@ -34,9 +34,10 @@ from pipeline.loop.methods import METHODS, execute, method_named
 from pipeline.loop.request_limits import LARGEST_BODY, Buckets, Refused, check_http, content_of, http_of
 from pipeline.loop.rest import RequestCounts, Rest
 from pipeline.loop.rpc import Envelope, RpcRequest, answer_envelope, read_envelope
-from pipeline.loop.served import Clock, Served, instant_text, loop_settings
+from pipeline.loop.served import Clock, Served, loop_settings
 from pipeline.loop.storage import open_storage
 from pipeline.loop.use_states import settle_uses
+from pipeline.query.paws import instant_text
 
 SETTINGS = "CHANNELMAPS_SERVE"
 _LOG = logging.getLogger("channelmaps.serve")

@@ -28,18 +28,29 @@ from pipeline.loop.devices import Registration, device_key_of, find_device, regi
 from pipeline.loop.members import Members, Place
 from pipeline.loop.rpc import Written, json_text
 from pipeline.loop.rulesets import ETSI, Ruleset, ruleset_info
-from pipeline.loop.served import Served, end_s, instant_text, polling_s
+from pipeline.loop.served import Served, end_s, polling_s
 from pipeline.loop.storage import writing
 from pipeline.loop.uses import Offer, OfferedWindow, offer_columns
 from pipeline.loop.withdrawals import Order, channel_numbers, ordered_polling_s, withdrawn_channels
 from pipeline.quantise import NOT_PERMITTED
-from pipeline.query.paws import PAWS_VERSION, Code, PawsError, Segment, frequency_ranges, spectrum
+from pipeline.query.database import Database
+from pipeline.query.paws import (
+    PAWS_VERSION,
+    Code,
+    PawsError,
+    Segment,
+    frequency_ranges,
+    instant_text,
+    spectrum,
+)
 from pipeline.query.query import (
     Found,
+    TimedFound,
     device_desc_of,
-    evaluated_of,
+    evaluated_in_all,
     found_for,
     layers_of,
+    over_time,
     own_members,
     segments_of,
     usable_of,
@@ -153,22 +164,41 @@ def _setting_of(served: Served, asked: Asked, place: Place, now_s: float) -> Set
 def _offered(served: Served, asked: Asked, setting: Setting, place: Place) -> Offered:
     place = checked_place(served, place, asked.antenna)
     with served.reading:
-        found = {asked.profiles[one.id]: _found(served, asked, one, place) for one in asked.rulesets}
-        if setting.uses is not None:
-            found = {name: _left(served, place, one, setting.uses) for name, one in found.items()}
+        found = {
+            asked.profiles[one.id]: _over_time(served, setting, asked, one, place) for one in asked.rulesets
+        }
     specs: list[JsonObject] = []
     offers: list[Offer] = []
     own: JsonObject = {}
     for ruleset in asked.rulesets:
-        one = found[asked.profiles[ruleset.id]]
-        windows = _windows(served, setting, place, one)
-        specs.append(_spec(served, ruleset, setting, one, windows))
+        parts = found[asked.profiles[ruleset.id]]
+        one = parts[0].found
+        windows = _windows(setting, place, parts)
+        specs.append(_spec(served, ruleset, setting, parts, windows))
         if windows:
-            around = (place.lon_deg, place.lat_deg, max(one.radius_m, circle_of(place)[2]))
+            radius_m = max(circle_of(place)[2], *(part.found.radius_m for part in parts))
             made = _offer(served, ruleset, setting, one, windows)
-            offers.append(made._replace(circle=around, generic=asked.generic))
+            offers.append(
+                made._replace(circle=(place.lon_deg, place.lat_deg, radius_m), generic=asked.generic)
+            )
         own = own or own_members(served.database, one, windows[0].segments if windows else [])
     return Offered(place, specs, offers, own)
+
+
+def _over_time(
+    served: Served, setting: Setting, asked: Asked, ruleset: Ruleset, place: Place
+) -> list[TimedFound]:
+    """What is found from now to the end of the answer, less what the uses of others take of it."""
+    parts = over_time(
+        served.database,
+        setting.now_s,
+        max(setting.until_s, setting.now_s + 1),
+        lambda part: _found(part, served, asked, ruleset, place),
+    )
+    if setting.uses is None:
+        return parts
+    uses = setting.uses
+    return [part._replace(found=_left(served, place, part.found, uses)) for part in parts]
 
 
 def _left(served: Served, place: Place, found: Found, uses: Others) -> Found:
@@ -177,17 +207,17 @@ def _left(served: Served, place: Place, found: Found, uses: Others) -> Found:
     return found._replace(raw=served.residual().left(around, uses).raw)
 
 
-def _found(served: Served, asked: Asked, ruleset: Ruleset, place: Place) -> Found:
+def _found(database: Database, served: Served, asked: Asked, ruleset: Ruleset, place: Place) -> Found:
     """The lowest values around a place; of a slave without one, wherever it hears its master."""
     request = request_at(asked, ruleset, place)
     if not asked.in_reach or asked.generic:
         anybodys = request._replace(device_desc=None)
-        return served.found_at(anybodys, lambda: found_for(served.database, anybodys))
+        return served.found_at((id(database), anybodys), lambda: found_for(database, anybodys))
     master = asked.master or asked.device
     of_master = request._replace(device=profile_of(served.facts, ruleset, master), height_m=None)
-    at_master = found_for(served.database, of_master._replace(ranges_hz=()))
+    at_master = found_for(database, of_master._replace(ranges_hz=()))
     slaves = layers_of(served.facts, request)
-    found = found_for(served.database, of_master._replace(generic_slave=True, ranges_hz=()), slaves)
+    found = found_for(database, of_master._replace(generic_slave=True, ranges_hz=()), slaves)
     return usable_of(_below(found, at_master), request)
 
 
@@ -201,26 +231,35 @@ def _below(found: Found, other: Found) -> Found:
     return found._replace(raw=np.array(raw, dtype=np.int16))
 
 
-def _windows(served: Served, setting: Setting, place: Place, found: Found) -> tuple[OfferedWindow, ...]:
+def _windows(setting: Setting, place: Place, parts: Sequence[TimedFound]) -> tuple[OfferedWindow, ...]:
     """What is offered from now on; nothing before the run begins, after it has ended."""
     if not setting.from_s <= setting.now_s < setting.until_s:
         return ()
     corners = place.corners or ((place.lon_deg, place.lat_deg),)
-    # Of slaves that may be anywhere in their master's reach it is the circle of that.
-    stopped = withdrawn_channels(setting.orders, corners, found.radius_m)
-    segments = segments_of(found.entries, found.raw)
-    if stopped:
-        segments = [one for one in segments if not stopped & {"*", *channel_numbers(one.channel)}]
-    return (OfferedWindow(setting.now_s, setting.until_s, tuple(segments)),)
+    windows = []
+    for part in parts:
+        # Of slaves that may be anywhere in their master's reach it is the circle of that.
+        stopped = withdrawn_channels(setting.orders, corners, part.found.radius_m)
+        segments = segments_of(part.found.entries, part.found.raw)
+        if stopped:
+            segments = [one for one in segments if not stopped & {"*", *channel_numbers(one.channel)}]
+        windows.append(OfferedWindow(part.from_s, part.until_s, tuple(segments)))
+    return tuple(windows)
 
 
 # --- as messages --------------------------------------------------------------------------------------------
 
 
 def _spec(
-    served: Served, ruleset: Ruleset, setting: Setting, found: Found, windows: Sequence[OfferedWindow]
+    served: Served,
+    ruleset: Ruleset,
+    setting: Setting,
+    parts: Sequence[TimedFound],
+    windows: Sequence[OfferedWindow],
 ) -> JsonObject:
     """SpectrumSpec (RFC 7545, section 5.9)."""
+    found = parts[0].found
+    evaluated = evaluated_in_all([part.found for part in parts])
     until_s = setting.until_s if windows else _silent_until_s(setting)
     schedules = [
         {
@@ -234,7 +273,7 @@ def _spec(
     return {
         "rulesetInfo": whole(ruleset_info(ruleset, served.facts, setting.polling_s)),
         "timeRange": _period(setting.now_s, until_s),
-        "frequencyRanges": whole(frequency_ranges(evaluated_of(found))),
+        "frequencyRanges": whole(frequency_ranges(evaluated)),
         **_limits(served, ruleset, found),
         "spectrumSchedules": schedules or [{"eventTime": _period(setting.now_s, until_s), "spectra": []}],
     }

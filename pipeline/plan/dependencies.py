@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.availability.combine import devices_on
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles
@@ -33,6 +34,7 @@ from pipeline.plan.plan import Plan, near_channel
 from pipeline.propagation.models import MODELS, Model, Surroundings, model_names
 from pipeline.services.evaluated import service_modules, terrain_hash
 from pipeline.services.pmse import pmse_victims
+from pipeline.services.pmse.pmse_slices import spans_concerning
 from pipeline.services.table import SERVICES
 from pipeline.territory.masks import BUFFER_DEG
 from pipeline.territory.rasters import margin_m
@@ -160,8 +162,23 @@ def rows_of_services(plan: Plan, channel: DeviceChannel) -> str:
     where paths to receivers lead over it.
     """
     lowest_dbm = lowest_level_dbm(plan.config)
-    bookings = pmse_rows_of_channel(plan, channel)
+    bookings = [pmse_rows_of_channel(plan, channel), _spans_of_channel(plan, channel)]
     return json_hash([rows_of_neighbours(plan), bookings, lowest_dbm, terrain_hash(plan.config)])
+
+
+def rows_of_slices(plan: Plan, device: str) -> str:
+    """Hash of when bookings change."""
+    return json_hash(plan.slices)
+
+
+def _spans_of_channel(plan: Plan, channel: DeviceChannel) -> list[object]:
+    """When bookings that concern devices in one channel hold; nothing where none changes in the period."""
+    if not plan.slices or plan.bookings is None:
+        return []
+    return [
+        spans_concerning(plan.config, device, channel, plan.bookings)
+        for device in devices_on(plan.config, channel)
+    ]
 
 
 def rows_of_all_services(plan: Plan) -> str:

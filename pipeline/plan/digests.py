@@ -19,7 +19,7 @@ from pipeline.errors import InputError
 from pipeline.hashing import sha256_of_files
 from pipeline.plan.digest_records import Digests, Wildcards, read_record, record_file, wildcard_text
 from pipeline.plan.jobs import JOBS, Job
-from pipeline.plan.plan import Plan, with_bond
+from pipeline.plan.plan import Plan, slice_names, with_bond
 from pipeline.plan.published_layers import published_layers
 from pipeline.plan.rules import key_of, output_files
 
@@ -132,6 +132,6 @@ def _wildcards_of(plan: Plan, row: Job) -> list[Wildcards]:
         (name,) = row.wildcards
         return [{name: wildcard_text(value)} for value in getattr(plan, row.threads)]
     found: dict[tuple[str, ...], None] = {}
-    for layer in published_layers(plan.config, plan.victims, job=row.name):
+    for layer in published_layers(plan.config, plan.victims, slice_names(plan), job=row.name):
         found[tuple(wildcard_text(layer.fields[name]) for name in row.wildcards)] = None
     return [dict(zip(row.wildcards, values, strict=True)) for values in found]

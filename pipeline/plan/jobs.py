@@ -299,6 +299,7 @@ _ROWS = (
         module="pipeline.publish.job_query",
         settings=("channels", "areas.reserved", "services", "study", "devices", "query.block_px"),
         wildcards=("device",),
+        rows="rows_of_slices",
         values=("code",),
     ),
     Job(

@@ -21,13 +21,15 @@ from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.limiting_channels import victim_channels
 from pipeline.registers.transmitters import read_register
 from pipeline.services.pmse.pmse_register import bookings_of
+from pipeline.services.pmse.pmse_slices import BookingSlice, slices_of
 
 
 class Plan(NamedTuple):
     """The jobs of one territory; channels ascending, tiles by name, folders relative to where it runs.
 
     ``foreign``: what the register says of other countries. ``wsd``: the channels of devices; which of them,
-    or which bonds, a device has tells ``channels_of``.
+    or which bonds, a device has tells ``channels_of``. ``slices``: parts of the period in which the same
+    bookings hold; none where these do not change.
     """
 
     config_path: Path
@@ -38,6 +40,7 @@ class Plan(NamedTuple):
     victims: list[int]
     wsd: list[int]
     tiles: list[str]
+    slices: list[BookingSlice]
     build: Path
     results: Path
 
@@ -58,16 +61,18 @@ def plan_of(config: Config) -> Plan:
         raise ValueError("a plan needs the file of its configuration")
     register, _ = read_register(config)
     victims = victim_channels(config, register["channel"].values.tolist(), config.all_device_channels())
+    bookings = bookings_of(config)
     near = np.isin(register["channel"].values, _with_neighbours(config, victims))
     return Plan(
         config_path=Path(os.path.relpath(config.file)),
         config=config,
         register=register,
         foreign=foreign_data(config, register),
-        bookings=bookings_of(config),
+        bookings=bookings,
         victims=victims,
         wsd=sorted(config.channels.wsd),
         tiles=sorted(set(register["tile"].values[near].tolist())),
+        slices=slices_of(config, bookings),
         build=Path("build") / config.name,
         results=results_of(config),
     )
@@ -81,6 +86,12 @@ def results_of(config: Config) -> Path:
 def channels_of(plan: Plan, device_id: str) -> list[DeviceChannel]:
     """The channels, or bonds, that are published for a device, ascending."""
     return plan.config.channels_of(_device(plan, device_id))
+
+
+def slice_names(plan: Plan) -> list[str]:
+    """Names of the rasters hour by hour: without bookings, then by set of bookings; none without slices."""
+    names = dict.fromkeys(part.name for part in plan.slices if part.name)
+    return ["base", *names] if plan.slices else []
 
 
 def with_bond(plan: Plan, bond: int) -> Plan:

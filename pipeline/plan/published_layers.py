@@ -28,18 +28,23 @@ class LayerFile(NamedTuple):
 
 
 def published_layers(
-    config: Config, dtt_channels: Sequence[int] = (), *, job: str | None = None, **fixed: object
+    config: Config,
+    dtt_channels: Sequence[int] = (),
+    slices: Sequence[str] = (),
+    *,
+    job: str | None = None,
+    **fixed: object,
 ) -> Iterator[LayerFile]:
     """Files of all rows, or of those that one job writes, in the order of the table.
 
-    Neighbours in the table with the same fields stay side by side for each value. ``fixed``: fields of one
-    value only, also a wildcard such as ``{channel}``.
+    ``dtt_channels``, ``slices``: those of the plan. Neighbours in the table with the same fields stay side by
+    side for each value. ``fixed``: fields of one value only, also a wildcard such as ``{channel}``.
     """
     rows = [row for row in LAYERS.values() if job in (None, row.job) and _is_wanted(config, row.when)]
-    partial = is_partial(config)
+    partial, known = is_partial(config), {"dtt_channel": dtt_channels, "slice": slices}
     for names, alike in groupby(rows, key=lambda row: fields_of(row.path)):
         together = list(alike)
-        for fields in _combinations(config, dtt_channels, names, fixed):
+        for fields in _combinations(config, known, names, fixed):
             yield from (
                 LayerFile(row, fields, layer_file(row.family, partial=partial, **fields)) for row in together
             )
@@ -69,20 +74,20 @@ def side_file(name: str) -> str:
 
 
 def _combinations(
-    config: Config, dtt_channels: Sequence[int], names: Sequence[str], fixed: Mapping[str, object]
+    config: Config, known: Mapping[str, Sequence[object]], names: Sequence[str], fixed: Mapping[str, object]
 ) -> Iterator[dict[str, object]]:
     """All values of some fields; those of the last one vary fastest."""
     if not names:
         yield {}
         return
     *before, last = names
-    for fields in _combinations(config, dtt_channels, before, fixed):
-        values = [fixed[last]] if last in fixed else _values(config, dtt_channels, last, fields)
+    for fields in _combinations(config, known, before, fixed):
+        values = [fixed[last]] if last in fixed else _values(config, known, last, fields)
         yield from ({**fields, last: value} for value in values)
 
 
 def _values(
-    config: Config, dtt_channels: Sequence[int], name: str, fields: Mapping[str, object]
+    config: Config, known: Mapping[str, Sequence[object]], name: str, fields: Mapping[str, object]
 ) -> Sequence[object]:
     if name == "device":
         return [device.id for device in config.devices]
@@ -103,8 +108,8 @@ def _values(
         return block_names(config.allotments)
     if name == "case":
         return [comparison.id for comparison in config.coordination.rr941]
-    if name == "dtt_channel":
-        return dtt_channels
+    if name in known:
+        return known[name]
     raise ValueError(f"no values for the field {name}")
 
 

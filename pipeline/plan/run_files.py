@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.availability.booked import base_file, booked_file
 from pipeline.availability.combine import limit_file
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.reception import sees_profiles
 from pipeline.grid.layer_files import archive_name, layer_file, two_digits
-from pipeline.plan.plan import Plan, channels_of, tiles_of
+from pipeline.plan.plan import Plan, channels_of, slice_names, tiles_of
 from pipeline.plan.published_layers import (
     COLLECTION,
     LayerFile,
@@ -87,7 +89,19 @@ def protection_files(plan: Plan, channel: str) -> list[str]:
 def combined_files(plan: Plan, channel: str) -> list[str]:
     """Files of one channel, or one bond, of the devices, relative to the build folder."""
     limits = [limit_file(device.id, channel) for device in plan.config.devices]
-    return [*written_by(plan, "combine", channel=channel), *limits]
+    booked = [name for device in plan.config.devices for name in _booked_files(plan, device.id, channel)]
+    return [*written_by(plan, "combine", channel=channel), *limits, *booked]
+
+
+def booked_files(plan: Plan, device_id: str) -> list[str]:
+    """Limits of one device hour by hour, relative to the build folder; none where bookings do not change."""
+    return [
+        name for channel in channels_of(plan, device_id) for name in _booked_files(plan, device_id, channel)
+    ]
+
+
+def _booked_files(plan: Plan, device_id: str, channel: DeviceChannel | str) -> list[str]:
+    return [base_file(device_id, channel), booked_file(device_id, channel)] if plan.slices else []
 
 
 def limit_files(plan: Plan) -> list[str]:
@@ -145,11 +159,14 @@ def layer_files(plan: Plan) -> list[str]:
 
 def written_by(plan: Plan, job: str, **fields: object) -> list[str]:
     """Published files that a job writes, relative to the run's folder; for some ``fields`` only."""
-    return [found.file for found in published_layers(plan.config, plan.victims, job=job, **fields)]
+    return [
+        found.file
+        for found in published_layers(plan.config, plan.victims, slice_names(plan), job=job, **fields)
+    ]
 
 
 def _published(plan: Plan) -> Iterator[LayerFile]:
-    return published_layers(plan.config, plan.victims)
+    return published_layers(plan.config, plan.victims, slice_names(plan))
 
 
 def raster_files(plan: Plan) -> list[str]:

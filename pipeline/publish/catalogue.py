@@ -10,7 +10,7 @@ from pipeline.availability.classes import level_name
 from pipeline.config.bonds import Bond
 from pipeline.grid.layer_files import fields_of, layer_file, style_name
 from pipeline.layers import Raster
-from pipeline.plan.plan import Plan, channels_of, levels_of
+from pipeline.plan.plan import Plan, channels_of, levels_of, slice_names
 from pipeline.plan.published_layers import LayerFile, published_layers
 from pipeline.plan.run_files import max_eirp_files
 from pipeline.radio.allocations import is_partial
@@ -50,7 +50,7 @@ def shown_layers(plan: Plan) -> list[Shown]:
 
 def published_rasters(plan: Plan) -> list[LayerFile]:
     """All published rasters with their rows."""
-    files = published_layers(plan.config, plan.victims)
+    files = published_layers(plan.config, plan.victims, slice_names(plan))
     return [published for published in files if published.layer.raster is not None]
 
 

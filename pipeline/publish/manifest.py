@@ -98,7 +98,7 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         "unverified": [*unverified_guards(plan), *open_entries(config, files)],
         "notes": notes(config),
         "servers": servers(plan),
-        "query": query_facts(config),
+        "query": query_facts(config, plan.slices),
     }
 
 

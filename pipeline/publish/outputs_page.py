@@ -20,6 +20,7 @@ _PLACEHOLDERS = {
     "block": "<block>",
     "dtt_channel": "NN",
     "case": "",
+    "slice": "<slice>",
 }
 _ROUNDED = {"floor": "rounded **down**", "ceil": "rounded **up**", "nearest": "nearest", "": ""}
 _HEADS = {

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.config import Config
 from pipeline.config.products import is_etsi
 from pipeline.config.protection import Device
 from pipeline.grid.layer_files import layer_file
+from pipeline.publish.release import UTC_FORMAT
 from pipeline.radio.allocations import is_partial, partial_statement
 from pipeline.radio.channel_plan import HZ_PER_MHZ, channel_centre_mhz, channel_width_mhz
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.height_layers import read_height_layers
+from pipeline.services.pmse.pmse_slices import BookingSlice
 from pipeline.territory.rasters import CheckedTerritory
 
 # Of the receivers: the layer at their height has the smallest loss near by (docs/method.md, section 25).
@@ -20,10 +23,14 @@ _NEAREST_HEIGHT_M = 10.0
 _SIMULTANEOUS, _CUT_OFF = "etsiEnSimultaneousChannelOperationRestriction", 30
 
 
-def query_facts(config: Config) -> dict[str, object]:
-    """Rules, channels, devices and generic slaves of a run; a device that uses bonds has its own channels."""
+def query_facts(config: Config, slices: Sequence[BookingSlice] = ()) -> dict[str, object]:
+    """Rules, channels, devices and generic slaves of a run; a device that uses bonds has its own channels.
+
+    ``slices`` of its period, where bookings change within it.
+    """
     query = config.query
-    return {
+    timed = {"slices": [slice_entry(config, part) for part in slices]} if slices else {}
+    return timed | {
         "ruleset": {
             "authority": (query.authority or config.territory.home[0]).lower(),
             "rulesetId": query.ruleset_id,
@@ -33,7 +40,11 @@ def query_facts(config: Config) -> dict[str, object]:
         "refused": partial_statement(config),
         "limits": bandwidth_limits(config),
         "channels": [channel_entry(config, channel) for channel in sorted(config.channels.wsd)],
-        "devices": [device_entry(config, device) for device in config.devices],
+        "devices": [
+            device_entry(config, device)
+            | ({"base_file": slice_file(config, device, "base")} if slices else {})
+            for device in config.devices
+        ],
         "generic_slave": {
             "emission_class": query.generic_slave.emission_class,
             "sensitivity_dbm": query.generic_slave.sensitivity_dbm.value,
@@ -42,6 +53,19 @@ def query_facts(config: Config) -> dict[str, object]:
             "environment": query.generic_slave.environment,
         },
     }
+
+
+def slice_entry(config: Config, part: BookingSlice) -> dict[str, object]:
+    """When the same bookings hold, and the files by device of what they change; none: nothing."""
+    files = {device.id: slice_file(config, device, part.name) for device in config.devices if part.name}
+    ends = {"startTime": part.from_s, "stopTime": part.until_s}
+    told = {name: datetime.fromtimestamp(at_s, UTC).strftime(UTC_FORMAT) for name, at_s in ends.items()}
+    return {**told, "files": files}
+
+
+def slice_file(config: Config, device: Device, name: str) -> str:
+    """The raster of a device for a slice, or the base, relative to the run's folder."""
+    return layer_file("query_slices", device=device.id, slice=name, partial=is_partial(config))
 
 
 def bandwidth_limits(config: Config, bond: int = 1) -> dict[str, object]:

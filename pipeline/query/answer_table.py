@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.config.bonds import in_words
 from pipeline.files import JsonObject
@@ -30,7 +30,22 @@ def answer_text(facts: JsonObject, message: JsonObject) -> str:
     table = [f"{channel:>8}  {edges:>15}  {dbm:>9}" for channel, edges, dbm in [_TITLES, *rows]]
     lines = [*_head(message, profile), "", *([*table, ""] if rows else [])]
     lines.append(f"{len(rows)} of {len(entries)} channels available{_together(message) if rows else '.'}")
-    return "\n".join([*lines, *([f"Not to be used: {in_words(others)}."] if others else [])])
+    lines += [f"Not to be used: {in_words(others)}."] if others else []
+    return "\n".join([*lines, *_later(message, entries)])
+
+
+def _later(message: JsonObject, entries: Sequence[JsonObject]) -> Iterator[str]:
+    """A line for each further schedule: which channels are available then."""
+    for schedule in message["spectrumSpecs"][0]["spectrumSchedules"][1:]:
+        profiles = schedule["spectra"][0]["profiles"]
+        there = [entry["channel"] for entry in entries if any(_covers(one, entry) for one in profiles)]
+        told = f"{len(there)} channels: {in_words(there)}" if there else "no channel"
+        yield f"From {schedule['eventTime']['startTime']} on: {told}."
+
+
+def _covers(profile: Sequence[Mapping[str, float]], entry: JsonObject) -> bool:
+    """Whether a profile holds a channel as a whole."""
+    return bool(profile[0]["hz"] <= entry["start_hz"] and entry["stop_hz"] <= profile[-1]["hz"])
 
 
 _TITLES = ("channel", "MHz", "max dBm")

@@ -10,29 +10,32 @@ lies in it in part is read only if that value could lower the answer of a channe
 from __future__ import annotations
 
 import itertools
+import json
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.features import rasterize
+from rasterio.io import DatasetReader
 from shapely import Polygon
 
 from pipeline.errors import InputError
-from pipeline.files import JsonObject
+from pipeline.files import INTERNAL, JsonObject
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import SCALE_TAG, channel_bands
 from pipeline.publish.release import MANIFEST
-from pipeline.quantise import NODATA_CENTI
+from pipeline.quantise import AS_BASE, NODATA_CENTI
 from pipeline.query.manifest_check import check_manifest
-from pipeline.query.paws import Code, PawsError
+from pipeline.query.paws import Code, PawsError, instant_s
 from pipeline.query.profiles import channel_entries
-from pipeline.query.results import published_file, read_public_run
+from pipeline.query.results import Run, published_file, read_public_run
 
 # --- a circle on one raster ---------------------------------------------------------------------------------
 
@@ -53,7 +56,7 @@ class Circle(NamedTuple):
     reach_m: float
 
 
-def lowest_of_all(opened: raster.Opened, circle: Circle) -> NDArray[np.int16]:
+def lowest_of_all(opened: AnyOpened, circle: Circle) -> NDArray[np.int16]:
     """Lowest raw value [channel] of all pixels touched, also in part; nodata if one of them is outside."""
     grid = opened.grid
     rows, cols = spans(grid, circle)
@@ -65,7 +68,7 @@ def lowest_of_all(opened: raster.Opened, circle: Circle) -> NDArray[np.int16]:
     return np.minimum.reduce([_lowest_in(opened, circle, strip, cols) for strip in strips])
 
 
-def block_minima(opened: raster.Opened) -> NDArray[np.int16]:
+def block_minima(opened: AnyOpened) -> NDArray[np.int16]:
     """Lowest raw value [channel, block row, block column] of the pixels that are not outside.
 
     ``ABOVE_ALL`` for a block without any. It reads the whole raster.
@@ -75,12 +78,12 @@ def block_minima(opened: raster.Opened) -> NDArray[np.int16]:
     strips = []
     for first in range(0, grid.height, _BLOCK_PX):
         rows = slice(first, min(first + _BLOCK_PX, grid.height))
-        values = _inside(raster.read_window(opened, rows, slice(0, grid.width)))
+        values = _inside(values_of(opened, rows, slice(0, grid.width)))
         strips.append(np.minimum.reduceat(values.min(axis=1), edges, axis=1))
     return np.stack(strips, axis=1)
 
 
-def lowest_at_home(opened: raster.Opened, circle: Circle, minima: NDArray[np.int16]) -> NDArray[np.int16]:
+def lowest_at_home(opened: AnyOpened, circle: Circle, minima: NDArray[np.int16]) -> NDArray[np.int16]:
     """Lowest raw value [channel] of the pixels touched that are not outside; nodata where there are none."""
     near_m, far_m = _block_distances_m(opened.grid, circle, minima.shape[1:])
     whole = far_m <= circle.reach_m
@@ -92,18 +95,18 @@ def lowest_at_home(opened: raster.Opened, circle: Circle, minima: NDArray[np.int
     return lowest
 
 
-def _lowest_in_block(opened: raster.Opened, circle: Circle, row: int, col: int) -> NDArray[np.int16]:
+def _lowest_in_block(opened: AnyOpened, circle: Circle, row: int, col: int) -> NDArray[np.int16]:
     sizes = (opened.grid.height, opened.grid.width)
     rows, cols = (
         slice(_BLOCK_PX * k, min(_BLOCK_PX * (k + 1), size))
         for k, size in zip((row, col), sizes, strict=True)
     )
-    values = raster.read_window(opened, rows, cols)[:, touched(opened.grid, circle, rows, cols)]
+    values = values_of(opened, rows, cols)[:, touched(opened.grid, circle, rows, cols)]
     return np.asarray(_inside(values).min(axis=1, initial=ABOVE_ALL))
 
 
-def _lowest_in(opened: raster.Opened, circle: Circle, rows: slice, cols: slice) -> NDArray[np.int16]:
-    values = raster.read_window(opened, rows, cols)[:, touched(opened.grid, circle, rows, cols)]
+def _lowest_in(opened: AnyOpened, circle: Circle, rows: slice, cols: slice) -> NDArray[np.int16]:
+    values = values_of(opened, rows, cols)[:, touched(opened.grid, circle, rows, cols)]
     return np.asarray(values.min(axis=1, initial=ABOVE_ALL))
 
 
@@ -161,19 +164,43 @@ _TOUCH_M = 1e-6
 _STEP_DEG, _SLACK_PX = 0.005, 1e-3
 
 
+class Overlay(NamedTuple):
+    """A raster of a slice over that without bookings: read as one."""
+
+    grid: Grid
+    layout: raster.Layout
+    source: DatasetReader
+    base: raster.Opened
+
+
+AnyOpened = raster.Opened | Overlay
+
+
 class Database(NamedTuple):
     """An open run: ``facts`` and ``valid`` (UTC) from its manifest, query rasters by device id.
 
-    ``minima`` by device id, as they come to be needed: see ``lowest_raw_at_home``.
+    ``minima`` by device id, as they come to be needed: see ``lowest_raw_at_home``. ``slices``: the same for
+    parts of its period, if bookings change within it; the rasters of the run are the least of all of them.
+    ``base``: without bookings, known with ``slices`` only.
     """
 
     folder: Path
     run_id: str
     facts: JsonObject
     valid: dict[str, str]
-    rasters: dict[str, raster.Opened]
+    rasters: Mapping[str, AnyOpened]
     to_grid: Transformer
     minima: dict[str, NDArray[np.int16]]
+    slices: tuple[SlicedRun, ...] = ()
+    base: Database | None = None
+
+
+class SlicedRun(NamedTuple):
+    """A run from one instant to another (UTC seconds, half open)."""
+
+    from_s: int
+    until_s: int
+    database: Database
 
 
 class QueryLocation(NamedTuple):
@@ -190,14 +217,76 @@ def open_database(results: Path) -> Database:
     run = read_public_run(results)
     check_manifest(run.folder / MANIFEST, run.manifest, "query")
     facts = run.manifest["query"]
-    paths = {entry["id"]: published_file(run, entry["file"]) for entry in facts["devices"]}
-    rasters = {device: raster.open_raster(path) for device, path in paths.items()}
-    bands = {entry["id"]: _bands_of(facts, entry) for entry in facts["devices"]}
-    _check_rasters(rasters, bands)
+    rasters = _opened(run, {entry["id"]: entry["file"] for entry in facts["devices"]})
     grid = next(iter(rasters.values())).grid
     to_grid = grid.from_lonlat()
     valid = run.manifest["valid_utc"]
-    return Database(run.folder, run.manifest["run_id"], facts, valid, rasters, to_grid, {})
+    whole = Database(run.folder, run.manifest["run_id"], facts, valid, rasters, to_grid, {})
+    base = _without_bookings(run, whole)
+    return whole if base is None else whole._replace(slices=tuple(_sliced(run, base)), base=base)
+
+
+def _opened(run: Run, files: Mapping[str, str]) -> dict[str, raster.Opened]:
+    """Query rasters by device; InputError for what is not of this run."""
+    facts = run.manifest["query"]
+    rasters = {device: raster.open_raster(published_file(run, name)) for device, name in files.items()}
+    bands = {entry["id"]: _bands_of(facts, entry) for entry in facts["devices"]}
+    _check_rasters(rasters, bands)
+    return rasters
+
+
+def _without_bookings(run: Run, whole: Database) -> Database | None:
+    """The run without bookings; None where they do not change, or nobody may read what is internal.
+
+    Then the least of all slices holds all the time.
+    """
+    entries = {entry["id"]: entry.get("base_file") for entry in whole.facts["devices"]}
+    slices = whole.facts.get("slices", ())
+    if not slices or None in entries.values() or not os.access(run.folder / INTERNAL, os.R_OK | os.X_OK):
+        return None
+    return whole._replace(rasters=_opened(run, entries), minima={})
+
+
+def _sliced(run: Run, base: Database) -> Iterator[SlicedRun]:
+    """The run slice by slice; where the same bookings hold again, it is the same."""
+    known = {"{}": base}
+    for part in base.facts["slices"]:
+        key = json.dumps(part["files"], sort_keys=True)
+        if key not in known:
+            over = _opened(run, part["files"])
+            rasters = {
+                name: _over(over.get(name), cast(raster.Opened, one)) for name, one in base.rasters.items()
+            }
+            known[key] = base._replace(rasters=rasters, minima={})
+        yield SlicedRun(instant_s(part["startTime"]), instant_s(part["stopTime"]), known[key])
+
+
+def _over(top: raster.Opened | None, base: raster.Opened) -> AnyOpened:
+    return base if top is None else Overlay(*top, base)
+
+
+def parts_between(database: Database, from_s: int, until_s: int) -> list[SlicedRun]:
+    """The run from one instant to another, without gaps: where no slice tells, the least of all holds."""
+    found: list[SlicedRun] = []
+    at_s = from_s
+    for part in database.slices:
+        begin_s, end_s = max(part.from_s, at_s), min(part.until_s, until_s)
+        if begin_s >= end_s:
+            continue
+        if begin_s > at_s:
+            found.append(SlicedRun(at_s, begin_s, database))
+        found.append(SlicedRun(begin_s, end_s, part.database))
+        at_s = end_s
+    return [*found, SlicedRun(at_s, until_s, database)] if at_s < until_s else found
+
+
+def values_of(opened: AnyOpened, rows: slice, cols: slice) -> NDArray[np.int16]:
+    """Raw values [channel, y, x] of a part of a raster; of an overlay the base where it says nothing."""
+    if isinstance(opened, raster.Opened):
+        return raster.read_window(opened, rows, cols)
+    over = raster.read_window(raster.Opened(*opened[:3]), rows, cols)
+    as_base = over <= AS_BASE
+    return np.where(as_base, raster.read_window(opened.base, rows, cols), over) if as_base.any() else over
 
 
 def _bands_of(facts: JsonObject, profile: JsonObject) -> list[str]:
@@ -222,8 +311,10 @@ def _check_rasters(rasters: Mapping[str, raster.Opened], bands: Mapping[str, Seq
 
 def close_database(database: Database) -> None:
     """Close the files of a run."""
-    for opened in database.rasters.values():
-        opened.source.close()
+    without = () if database.base is None else (database.base,)
+    for one in (database, *without, *(part.database for part in database.slices)):
+        for opened in one.rasters.values():
+            opened.source.close()
 
 
 def refuse_partial(database: Database) -> None:
@@ -306,7 +397,7 @@ def lowest_raw_in_region(
     touched = rasterize(
         [ring], shape, transform=Affine.translation(west, north), all_touched=True, dtype=np.uint8
     )
-    return np.asarray(raster.read_window(opened, rows, cols)[:, touched > 0].min(axis=1))
+    return np.asarray(values_of(opened, rows, cols)[:, touched > 0].min(axis=1))
 
 
 def _along(corners_deg: Sequence[tuple[float, float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -320,7 +411,7 @@ def _along(corners_deg: Sequence[tuple[float, float]]) -> tuple[NDArray[np.float
     return lon_deg, lat_deg
 
 
-def circle_on(opened: raster.Opened, location: QueryLocation, radius_m: float) -> Circle:
+def circle_on(opened: AnyOpened, location: QueryLocation, radius_m: float) -> Circle:
     """A circle of true metres on the grid: never smaller there than it is on the ground."""
     scale = float(opened.layout.tags[SCALE_TAG])
     return Circle(location.x_m, location.y_m, radius_m * scale + _TOUCH_M)

@@ -115,10 +115,17 @@ class _Device(_Part):
     emission_class: _EmissionClass
     height_m: _HeightM
     bandwidth_hz: _BandwidthHz
+    base_file: _File | None = None
     cap_dbm: _Level | None = None
     bond: int = 1
     limits: _Limits | None = None
     channels: Annotated[list[_Channel], Field(min_length=1)] | None = None
+
+
+class _Slice(_Part):
+    startTime: _Utc
+    stopTime: _Utc
+    files: dict[str, _File]
 
 
 class _Slave(_Part):
@@ -135,6 +142,7 @@ class _Facts(_Part):
     channels: Annotated[list[_Channel], Field(min_length=1)]
     devices: Annotated[list[_Device], Field(min_length=1)]
     generic_slave: _Slave
+    slices: list[_Slice] = []
 
     @model_validator(mode="after")
     def _told_apart(self) -> _Facts:

@@ -51,6 +51,16 @@ class Segment(NamedTuple):
     limit_dbm: float
 
 
+def instant_s(text: str) -> int:
+    """UTC seconds of an instant of a message or a manifest."""
+    return int(datetime.strptime(text, UTC_FORMAT).replace(tzinfo=UTC).timestamp())
+
+
+def instant_text(at_s: int) -> str:
+    """An instant, given in UTC seconds, as messages have it."""
+    return datetime.fromtimestamp(at_s, UTC).strftime(UTC_FORMAT)
+
+
 def error_response(error: PawsError, request_id: object = None) -> JsonObject:
     """The JSON-RPC response to a request that is not answered."""
     return {"jsonrpc": "2.0", "error": error_object(error), "id": request_id}
@@ -82,23 +92,24 @@ def spectrum_response(
 
 def spectrum_spec(
     facts: Mapping[str, Any],
-    valid: Mapping[str, str],
-    segments: Sequence[Segment],
+    schedules: Iterable[tuple[Mapping[str, str], Sequence[Segment]]],
     evaluated: Iterable[Mapping[str, Any]],
     bandwidth_hz: float,
 ) -> JsonObject:
     """SpectrumSpec (RFC 7545, section 5.9); ``facts`` of the run, ``evaluated`` its channels that were.
 
-    A channel of ``frequencyRanges`` in no profile is not available; one beyond them was not evaluated.
+    ``schedules``: periods (``startTime``, ``stopTime``) with what is available in them. A channel of
+    ``frequencyRanges`` in no profile is not available; one beyond them was not evaluated.
     """
     wide_hz = min(entry["stop_hz"] - entry["start_hz"] for entry in facts["channels"])
     return {
         "rulesetInfo": dict(facts["ruleset"]),
         "spectrumSchedules": [
             {
-                "eventTime": dict(valid),
+                "eventTime": dict(period),
                 "spectra": [spectrum(segments, hz, bandwidth_hz) for hz in (wide_hz, _NARROW_HZ)],
             }
+            for period, segments in schedules
         ],
         "frequencyRanges": frequency_ranges(evaluated),
         **facts["limits"],

@@ -37,10 +37,20 @@ from pipeline.query.database import (
     lowest_raw_in_region,
     open_database,
     outside_coverage,
+    parts_between,
     pixel_of,
     refuse_partial,
 )
-from pipeline.query.paws import Code, PawsError, Segment, error_response, spectrum_response, spectrum_spec
+from pipeline.query.paws import (
+    Code,
+    PawsError,
+    Segment,
+    error_response,
+    instant_s,
+    instant_text,
+    spectrum_response,
+    spectrum_spec,
+)
 from pipeline.query.profiles import AntennaHeight, channel_entries, coverage_range_m, layers_for, slave_layers
 from pipeline.radio.channel_plan import HZ_PER_MHZ
 
@@ -161,9 +171,45 @@ class Found(NamedTuple):
     raw: NDArray[np.int16]
 
 
+class TimedFound(NamedTuple):
+    """What the rasters hold for a request from one instant to another (UTC seconds, half open)."""
+
+    from_s: int
+    until_s: int
+    found: Found
+
+
 def answer(database: Database, request: Request, now: datetime | None = None) -> JsonObject:
-    """AVAIL_SPECTRUM_RESP: the minimum of all pixels that the request's circle touches, also in part."""
-    return message_of(database, request, found_for(database, request), now or datetime.now(UTC))
+    """AVAIL_SPECTRUM_RESP: the minimum of all pixels that the request's circle touches, also in part.
+
+    Its schedules are those of the run's period that are not over; all of them where the period is.
+    """
+    now = now or datetime.now(UTC)
+    from_s, until_s = (instant_s(database.valid[name]) for name in ("startTime", "stopTime"))
+    parts = found_between(database, request, from_s, until_s)
+    left = [one for one in parts if one.until_s > now.timestamp()]
+    return message_of(database, request, left or parts, now)
+
+
+def found_between(database: Database, request: Request, from_s: int, until_s: int) -> list[TimedFound]:
+    """What is found from one instant to another, in time; neighbours that are the same are one."""
+    return over_time(database, from_s, until_s, lambda part: found_for(part, request))
+
+
+def over_time(
+    database: Database, from_s: int, until_s: int, find: Callable[[Database], Found]
+) -> list[TimedFound]:
+    """The same by any way of finding; each set of bookings is looked at once."""
+    known: dict[int, Found] = {}
+    joined: list[TimedFound] = []
+    for part in parts_between(database, from_s, until_s):
+        found = known.get(id(part.database)) or known.setdefault(id(part.database), find(part.database))
+        if joined and np.array_equal(joined[-1].found.raw, found.raw):
+            found = max(joined[-1].found, found, key=lambda one: one.radius_m)
+            joined[-1] = TimedFound(joined[-1].from_s, part.until_s, found)
+        else:
+            joined.append(TimedFound(part.from_s, part.until_s, found))
+    return joined
 
 
 def found_for(database: Database, request: Request, slaves: Sequence[JsonObject] | None = None) -> Found:
@@ -295,20 +341,26 @@ def usable_of(found: Found, request: Request) -> Found:
     return found._replace(entries=entries, raw=found.raw[usable])
 
 
-def message_of(database: Database, request: Request, found: Found, now: datetime) -> JsonObject:
-    """The response for what was found; beside RFC 7545: pixel, channels, run."""
+def message_of(
+    database: Database, request: Request, parts: Sequence[TimedFound], now: datetime
+) -> JsonObject:
+    """The response for what was found; beside RFC 7545: pixel, channels of the first schedule, run."""
+    found = parts[0].found
     facts, profile = database.facts, found.layers[-1]
-    segments = segments_of(found.entries, found.raw)
+    available = [segments_of(part.found.entries, part.found.raw) for part in parts]
+    periods = [
+        {"startTime": instant_text(part.from_s), "stopTime": instant_text(part.until_s)} for part in parts
+    ]
     limits = profile.get("limits") or facts["limits"]
-    spec = spectrum_spec(
-        facts | {"limits": limits}, database.valid, segments, evaluated_of(found), profile["bandwidth_hz"]
-    )
+    evaluated = evaluated_in_all([part.found for part in parts])
+    schedules = zip(periods, available, strict=True)
+    spec = spectrum_spec(facts | {"limits": limits}, schedules, evaluated, profile["bandwidth_hz"])
     return spectrum_response(
         request.device_desc or device_desc_of(facts, profile, generic_slave=request.generic_slave),
         spec,
         now,
-        location=_location(found.location, found.radius_m),
-        **own_members(database, found, segments),
+        location=_location(found.location, max(part.found.radius_m for part in parts)),
+        **own_members(database, found, available[0]),
     )
 
 
@@ -324,12 +376,12 @@ def own_members(database: Database, found: Found, segments: Sequence[Segment]) -
     }
 
 
-def evaluated_of(found: Found) -> list[JsonObject]:
-    """The channels that were evaluated everywhere around the place."""
+def evaluated_in_all(parts: Sequence[Found]) -> list[JsonObject]:
+    """The channels that were evaluated everywhere around the place, at all times."""
     return [
         entry
-        for entry, level in zip(found.entries, found.raw.tolist(), strict=True)
-        if level > NOT_EVALUATED or level == NOT_PERMITTED
+        for entry, *levels in zip(parts[0].entries, *(one.raw.tolist() for one in parts), strict=True)
+        if all(level > NOT_EVALUATED or level == NOT_PERMITTED for level in levels)
     ]
 
 

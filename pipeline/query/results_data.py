@@ -59,8 +59,8 @@ def availability_at(
     """Channels available at a place, a row each: ``channel``, ``max_eirp_dbm``; what a database answers.
 
     The minimum over a circle of ``uncertainty_m``. A channel that is absent must not be used, nor any of them
-    after ``attrs["valid_until"]`` (UTC). PawsError where a device would get an error; InputError for a folder
-    without a run.
+    after ``attrs["valid_until"]`` (UTC), when bookings change or the run is over. PawsError where a device
+    would get an error; InputError for a folder without a run.
     """
     database = open_database(Path(results))
     try:
@@ -72,7 +72,7 @@ def availability_at(
     table.attrs = {
         "device": message["device"],
         "run_id": message["runId"],
-        "valid_until": database.valid["stopTime"],
+        "valid_until": message["spectrumSpecs"][0]["spectrumSchedules"][0]["eventTime"]["stopTime"],
     }
     return table
 

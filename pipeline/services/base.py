@@ -8,7 +8,7 @@ pixel's limit, ``check`` what `channelmaps validate` refuses and reports.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -39,6 +39,8 @@ class ServiceContext:
     ``victims`` channels with DTT transmitters whose maps are in the build folder. ``block_m``: protected
     stations stand in the middle of their block of this side (``services.coarsening``); 0: where they stand.
     ``terrain_fault`` why the terrain model of the settings is not the one behind the maps; empty: it is.
+    ``span``: of stations that are protected for a time, only those for exactly this part of the run's period
+    (UTC seconds, half open); None: all.
     """
 
     config: Config
@@ -47,6 +49,7 @@ class ServiceContext:
     victims: tuple[int, ...]
     block_m: float = 0.0
     terrain_fault: str = ""
+    span: tuple[int, int] | None = None
 
     @cached_property
     def sea_km(self) -> NDArray[np.float32]:
@@ -62,6 +65,12 @@ class ServiceContext:
     def kept(self) -> dict[str, object]:
         """What services keep for all devices and channels of a job, by name."""
         return {}
+
+    def during(self, span: tuple[int, int]) -> ServiceContext:
+        """The same for stations of one ``span`` alone, with all that is kept."""
+        found = replace(self, span=span)
+        vars(found)["kept"] = self.kept
+        return found
 
     @cached_property
     def foreign(self) -> ForeignData:

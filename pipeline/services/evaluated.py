@@ -59,13 +59,18 @@ def service_modules(config: Config) -> list[str]:
 
 
 def prepare_services(
-    context: ServiceContext, device: Device, channel: DeviceChannel, *, with_stations_only: bool = False
+    context: ServiceContext,
+    device: Device,
+    channel: DeviceChannel,
+    *,
+    with_stations_only: bool = False,
+    booked_only: bool = False,
 ) -> list[PreparedService]:
     """All services to evaluate for one device and channel, then the limits by decision."""
     return [
         PreparedService(row, _published_limit(row, context, device, channel))
         for row in [*evaluated_services(context.config), *decisions()]
-        if row.stations or not with_stations_only
+        if (row.stations or not with_stations_only) and (row.booked or not booked_only)
     ]
 
 

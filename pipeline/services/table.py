@@ -36,6 +36,8 @@ class ServiceRow(NamedTuple):
     own_band: bool = False
     """Concerns the bands alone that ``channels.allocated`` gives it, all channels where none is; a territory
     file need not name it."""
+    booked: bool = False
+    """Its stations are protected for a time each: ``ServiceContext.span`` chooses among them."""
 
 
 _ROOM = "pipeline.services"
@@ -45,7 +47,7 @@ SERVICES: tuple[ServiceRow, ...] = (
     ServiceRow("dtt", 1, 1, "DTT reception", f"{_ROOM}.dtt"),
     # The maps of foreign reception are made with those of the territory's own.
     ServiceRow("foreign_dtt", 8, 8, "foreign DTT reception", f"{_ROOM}.border", implies=("dtt",)),
-    ServiceRow("pmse", 2, 2, "PMSE", f"{_ROOM}.pmse.pmse", stations=True),
+    ServiceRow("pmse", 2, 2, "PMSE", f"{_ROOM}.pmse.pmse", stations=True, booked=True),
     ServiceRow("radio_astronomy", 3, 3, "radio astronomy", f"{_ROOM}.radio_astronomy", stations=True),
     ServiceRow("aeronautical", 4, 4, "aeronautical radionavigation", f"{_ROOM}.aeronautical", stations=True),
     ServiceRow("mobile", 5, 5, "mobile", f"{_ROOM}.receivers", stations=True),

@@ -24,7 +24,7 @@ from pipeline.shipped import TABLES
 from tests.jobs import run_from
 from tests.publish.every_layer import GRID, inside, working_folder, write_every_layer
 
-PATH_FIELDS = {"device", "level", "channel", "dtt_channel", "case", "block", "mode", "km"}
+PATH_FIELDS = {"device", "level", "channel", "dtt_channel", "case", "block", "mode", "km", "slice"}
 # As `state.js` of the page puts together the names of its pictures.
 PATHS_OF_WEB = {"available_channels": "{device}_{level}dbm", "reach": "{device}_{mode}"}
 MADE_UP = Layer(

@@ -159,7 +159,8 @@ def within_reach(
 def _prepare(context: ServiceContext, device: Device, channel: DeviceChannel) -> PreparedPmse:
     config = context.config
     register, _ = read_pmse_register(config)
-    chosen = register.isel(assignment=np.flatnonzero(concerned(config, device, channel, register)))
+    which = concerned(config, device, channel, register, context.span)
+    chosen = register.isel(assignment=np.flatnonzero(which))
     tables = read_pmse_tables(config.pmse)
     receivers = receivers_of(config, device, channel, chosen, tables, context.grid)
     if context.block_m > 0.0:

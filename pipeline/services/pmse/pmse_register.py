@@ -68,7 +68,7 @@ _Height = Annotated[float, Field(ge=0, le=900)]
 # --- tables -------------------------------------------------------------------------------------------------
 
 _WantedPower = Annotated[float, Field(ge=-150, le=0)]
-# Minutes since 1970 of assignments without a start or an end.
+# Minutes and seconds since 1970 of assignments without a start or an end.
 _ALWAYS, _FOREVER = -(2**62), 2**62
 
 
@@ -280,7 +280,8 @@ def to_dataset(rows: Sequence[PmseRow], crs: str | None, time_zone: str = "UTC")
     ``x``, ``y`` in the CRS of attribute ``crs``: metres, or degrees east and north; height NaN where none (or
     0) is given; times in minutes since 1970, ``finish_minute`` is the last one of use. A time that does not
     come in ``time_zone`` is read so that the assignment is longer. Attribute ``odd_times``: those, and those
-    that come twice.
+    that come twice. ``begin_s`` and ``end_s`` (after the last minute): the same in UTC seconds since 1970, so
+    that the assignment is longer where a time comes twice.
     """
     places = ("lon", "lat") if crs is None else ("easting_m", "northing_m")
     numbers = {
@@ -298,7 +299,11 @@ def to_dataset(rows: Sequence[PmseRow], crs: str | None, time_zone: str = "UTC")
     }
     variables = {name: np.array(values, dtype=np.float64) for name, values in numbers.items()}
     variables |= {name: np.array(values, dtype=np.str_) for name, values in texts.items()}
-    variables |= {name: np.array(values, dtype=np.int64) for name, values in times.items()}
+    instants = {
+        "begin_s": [_ALWAYS if row.start is None else _begin_s(row.start, time_zone) for row in rows],
+        "end_s": [_FOREVER if row.finish is None else _end_s(row.finish, time_zone) for row in rows],
+    }
+    variables |= {name: np.array(values, dtype=np.int64) for name, values in (times | instants).items()}
     data = {name: ("assignment", values) for name, values in variables.items()}
     return xr.Dataset(data, attrs={"crs": crs or LONLAT, "odd_times": list(_odd_times(rows, time_zone))})
 
@@ -310,6 +315,16 @@ def _outer(
     if moment is None or not clock_change(moment, time_zone).startswith("does not"):
         return moment
     return choose(utc_readings(moment, time_zone)).astimezone(ZoneInfo(time_zone)).replace(tzinfo=None)
+
+
+def _begin_s(moment: datetime, time_zone: str) -> int:
+    """The earliest second, UTC since 1970, that a first minute may stand for."""
+    return int(min(utc_readings(moment, time_zone)).timestamp())
+
+
+def _end_s(moment: datetime, time_zone: str) -> int:
+    """The second after the latest that a last minute may stand for."""
+    return int(max(utc_readings(moment, time_zone)).timestamp()) + 60
 
 
 def _odd_times(rows: Sequence[PmseRow], time_zone: str) -> Iterator[str]:

@@ -95,7 +95,8 @@ def _bookings_of(context: ServiceContext, device: Device, channel: DeviceChannel
     config = context.config
     file = config.protection.separation.pmse_distances
     register, _ = read_pmse_register(config)
-    register = register.isel(assignment=np.flatnonzero(concerned(config, device, channel, register)))
+    chosen = concerned(config, device, channel, register, context.span)
+    register = register.isel(assignment=np.flatnonzero(chosen))
     offsets = channel_offsets(config, device, channel, register)
     x_m, y_m = on_grid_m(register, context.grid)
     if context.block_m > 0.0:

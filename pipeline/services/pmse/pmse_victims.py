@@ -8,6 +8,7 @@ device's channel and the band of the assignment, so an assignment across an edge
 from __future__ import annotations
 
 import math
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from pyproj import CRS
 
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
-from pipeline.config.incumbents import Pmse
+from pipeline.config.incumbents import Pmse, utc_readings
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid, transformer
@@ -98,12 +99,36 @@ def channel_offsets(
     return np.where(gap_mhz < -SAME_EDGE_MHZ, 0, apart)
 
 
+def cut_spans(register: xr.Dataset, period: tuple[int, int]) -> NDArray[np.int64]:
+    """First second and the one after the last of each assignment within a period, int64[n, 2]."""
+    ends = [register["begin_s"].values, register["end_s"].values]
+    return np.stack([np.clip(values, *period) for values in ends], axis=-1)
+
+
+def period_s(config: Config) -> tuple[int, int] | None:
+    """The period of a run whose bookings have times, UTC seconds, half open; None without a date."""
+    if config.pmse.at is None:
+        return None
+    begin = datetime.fromisoformat(config.pmse.at)
+    zone, end = config.query.time_zone, begin + timedelta(hours=config.validity_hours)
+    return int(max(utc_readings(begin, zone)).timestamp()), int(min(utc_readings(end, zone)).timestamp())
+
+
 def concerned(
-    config: Config, device: Device | None, channel: DeviceChannel, register: xr.Dataset
+    config: Config,
+    device: Device | None,
+    channel: DeviceChannel,
+    register: xr.Dataset,
+    span: tuple[int, int] | None = None,
 ) -> NDArray[np.bool_]:
-    """Assignments that hold on the date and can limit a device in one channel, bool[n]."""
+    """Assignments that hold on the date and can limit a device in one channel, bool[n].
+
+    ``span``: only those that hold for exactly this part of the run's period; None: all.
+    """
     settings = config.pmse
     active = active_between(register, settings.at, config.validity_hours)
+    if span is not None and (period := period_s(config)) is not None:
+        active &= (cut_spans(register, period) == span).all(axis=1)
     if settings.own_cell == "all_channels":
         return active
     return active & (channel_offsets(config, device, channel, register) <= settings.farthest_offset)
