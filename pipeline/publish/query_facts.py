@@ -10,7 +10,6 @@ from pipeline.config.config import Config
 from pipeline.config.products import is_etsi
 from pipeline.config.protection import Device
 from pipeline.grid.layer_files import layer_file
-from pipeline.publish.release import UTC_FORMAT
 from pipeline.radio.allocations import is_partial, partial_statement
 from pipeline.radio.channel_plan import HZ_PER_MHZ, channel_centre_mhz, channel_width_mhz
 from pipeline.radio.emission import device_cap_dbm
@@ -59,7 +58,9 @@ def slice_entry(config: Config, part: BookingSlice) -> dict[str, object]:
     """When the same bookings hold, and the files by device of what they change; none: nothing."""
     files = {device.id: slice_file(config, device, part.name) for device in config.devices if part.name}
     ends = {"startTime": part.from_s, "stopTime": part.until_s}
-    told = {name: datetime.fromtimestamp(at_s, UTC).strftime(UTC_FORMAT) for name, at_s in ends.items()}
+    told = {
+        name: datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for name, at_s in ends.items()
+    }
     return {**told, "files": files}
 
 
