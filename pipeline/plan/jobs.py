@@ -342,6 +342,9 @@ _ROWS = (
             "pmse.registers",
             "pmse.at",
             "registers.as_of",
+            # Of the licence's line: until when the maps hold.
+            "validity_hours",
+            "query.time_zone",
         ),
         uses=("views",),
     ),
