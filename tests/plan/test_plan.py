@@ -127,7 +127,7 @@ NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "choices", "reach", "regions", "que
             "terrain: {clutter: {raster: [none.tif], table: none.csv}}\ndevices:",
             {"losses", "coverage", "wsd_terrain"},
         ),
-        ("devices:", "validity_hours: 48.0\ndevices:", {"qgis", "stac"}),
+        ("devices:", "validity_hours: 48.0\ndevices:", {"qgis", "stac", "web"}),
         ("devices:", "report: {regions: {path: none.gpkg}}\ndevices:", {"regions"}),
         ("devices:", "reach: [{device: fixed30, mode: QPSK 1/2}]\ndevices:", {"reach", "web"}),
         ("devices:", "report: {costed_devices: [fixed30]}\ndevices:", {"choices"}),
