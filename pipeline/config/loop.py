@@ -78,6 +78,8 @@ class Loop(Section):
     """How long requests and offers are kept."""
     admin_token_sha256: Annotated[str, Field(min_length=64, max_length=64)] | None = None
     """SHA-256 (hex) of the token that `/v1/devices` and `/v1/uses` ask for; none: they answer nobody."""
+    uri: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """Where devices ask this database; with `listing` a start without it there is told of."""
     listing: Path | None = None
     """Listing of approved databases (JSON); neighbours in it are named to devices that are outside."""
     moved_to: list[LoopDatabase] = []

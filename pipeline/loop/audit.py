@@ -181,16 +181,41 @@ def findings_of(database: Database, one: Exchange, tolerance_db: float = _TOLERA
             return (
                 [AuditFinding("OUTSIDE_ANSWERED")] if any(offered.values()) else [AuditFinding("WRONG_CODE")]
             )
-        return [
-            *_of_levels(database, one, instant, offered, wanted["result"], tolerance_db),
-            *_of_message(database, one, offered, wanted["result"]),
+        by_time = [
+            finding
+            for period in _periods(wanted["result"])
+            if (part := _during(one.response["result"], period)) is not None
+            for finding in _of_levels(database, one, instant, part, period, tolerance_db)
         ]
+        return [*dict.fromkeys(by_time), *_of_message(database, one, offered, wanted["result"])]
     except (KeyError, TypeError, IndexError, ValueError, AttributeError):
         return [AuditFinding("BAD_MESSAGE")]
 
 
 # Highest level in dBm by resolution in Hz and channel.
 _Levels = dict[float, dict[str, float]]
+
+
+def _periods(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Start and stop of the schedules of an answer; texts of instants are in the order of time."""
+    times = [one["eventTime"] for one in result["spectrumSpecs"][0]["spectrumSchedules"]]
+    return [(one["startTime"], one["stopTime"]) for one in times]
+
+
+def _during(result: Mapping[str, Any], period: tuple[str, str]) -> Mapping[str, Any] | None:
+    """An answer with those of its schedules that hold at any time of a period; None where none does."""
+    specs = [
+        spec
+        | {
+            "spectrumSchedules": [
+                one
+                for one in spec["spectrumSchedules"]
+                if one["eventTime"]["startTime"] < period[1] and one["eventTime"]["stopTime"] > period[0]
+            ]
+        }
+        for spec in result["spectrumSpecs"]
+    ]
+    return result | {"spectrumSpecs": specs} if any(spec["spectrumSchedules"] for spec in specs) else None
 
 
 def _levels_of(database: Database, result: Mapping[str, Any], request: JsonObject) -> _Levels:
@@ -225,10 +250,14 @@ def _of_levels(
     database: Database,
     one: Exchange,
     instant: datetime,
-    offered: _Levels,
-    wanted: JsonObject,
+    part: Mapping[str, Any],
+    period: tuple[str, str],
     tolerance_db: float,
 ) -> Iterator[AuditFinding]:
+    """What is wrong with the levels of a part of an answer, in a period for which the reference has one."""
+    offered = _levels_of(database, part, one.request)
+    wanted = _during(respond(database, one.request, instant)["result"], period)
+    assert wanted is not None
     limits = _levels_of(database, wanted, one.request)
     limits |= _at_other_resolutions(limits, offered)
     evaluated = wanted["spectrumSpecs"][0]["frequencyRanges"]
@@ -242,10 +271,10 @@ def _of_levels(
                 yield AuditFinding("MISSING_CHANNEL", channel, None, limit_dbm)
             elif limit_dbm is None:
                 name = _not_offered(database, channel, evaluated)
-                yield AuditFinding(_reason(database, one, instant, offered) or name, channel, dbm)
+                yield AuditFinding(_reason(database, one, instant, offered, period) or name, channel, dbm)
             elif dbm > limit_dbm + tolerance_db + _NOISE_DB:
                 yield AuditFinding(
-                    _reason(database, one, instant, offered) or "TOO_HIGH", channel, dbm, limit_dbm
+                    _reason(database, one, instant, offered, period) or "TOO_HIGH", channel, dbm, limit_dbm
                 )
             elif dbm < limit_dbm - tolerance_db - _NOISE_DB:
                 yield AuditFinding("TOO_LOW", channel, dbm, limit_dbm)
@@ -272,11 +301,14 @@ def _not_offered(database: Database, channel: str, evaluated: Sequence[Mapping[s
     return "NOT_PERMITTED_OFFERED" if inside else "NOT_EVALUATED_OFFERED"
 
 
-def _reason(database: Database, one: Exchange, instant: datetime, offered: _Levels) -> str | None:
+def _reason(
+    database: Database, one: Exchange, instant: datetime, offered: _Levels, period: tuple[str, str]
+) -> str | None:
     """What an answer that is too high is the right one for: no uncertainty, another height."""
     for name, request in _mistaken(database, one.request):
         found = respond(database, request, instant)
-        if "result" in found and _levels_of(database, found["result"], one.request) == offered:
+        part = _during(found["result"], period) if "result" in found else None
+        if part is not None and _levels_of(database, part, one.request) == offered:
             return name
     return None
 

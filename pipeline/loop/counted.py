@@ -19,7 +19,7 @@ from pipeline.files import JsonObject
 from pipeline.loop.devices import PLACE_STEPS
 from pipeline.loop.storage import CHANGES
 from pipeline.loop.tables import DEVICE, META, USE
-from pipeline.loop.uses import ALIVE
+from pipeline.loop.uses import COUNTED
 from pipeline.loop.withdrawals import Order, TimedOrder, orders_not_restored
 
 # More new uses than this are not looked up one by one.
@@ -30,7 +30,7 @@ _MARK_AND_DEVICE = (
     .select_from(META.outerjoin(DEVICE, DEVICE.c.device_key == bindparam("key")))
     .where(META.c.name == CHANGES)
 )
-_COUNTED = select(USE.c.id, USE.c.until_at).where(USE.c.state.in_(ALIVE))
+_COUNTED = select(USE.c.id, USE.c.until_at).where(USE.c.state.in_(COUNTED))
 _USES = select(
     USE.c.id,
     USE.c.device_key,
@@ -146,7 +146,7 @@ class Counted:
         until_s: dict[int, int] = {}
         for use_id, end_s in connection.execute(_COUNTED):
             until_s[use_id] = end_s
-        wanted = _USES.where(USE.c.state.in_(ALIVE))
+        wanted = _USES.where(USE.c.state.in_(COUNTED))
         new = [use_id for use_id in until_s if use_id not in before]
         if len(new) <= _MANY:
             wanted = _USES.where(USE.c.id.in_(new))

@@ -54,6 +54,9 @@ _OPTIONAL = BeforeValidator(_empty_is_none)
 _Text = Annotated[str, BeforeValidator(_octets), Field(max_length=64, description="up to 64 octets")]
 _Number = Annotated[float | None, MAY_BE_EMPTY, Field(description="a number, or empty")]
 _Positive = Annotated[NumberCell, Field(gt=0, description="a number above 0")]
+InstantCell = Annotated[int, BeforeValidator(_instant)]
+"""UTC seconds of a day or an instant."""
+MayBeInstantCell = Annotated[int | None, BeforeValidator(_instant)]
 _Instant = Annotated[
     int | None,
     BeforeValidator(_instant),

@@ -26,7 +26,7 @@ from pipeline.loop.devices import PLACE_STEPS, store_device
 from pipeline.loop.events import note_event
 from pipeline.loop.storage import files_of, open_storage, writing
 from pipeline.loop.tables import CONTACT, DEVICE, DEVICE_HISTORY, OFFER, REQUEST, USE, WITHDRAWAL
-from pipeline.loop.uses import ALIVE
+from pipeline.loop.uses import ALIVE, COUNTED
 from pipeline.query.paws import instant_text
 from pipeline.rows.row_models import read_rows
 
@@ -290,7 +290,7 @@ def placed_command(out: Path, db: str) -> None:
     columns = ("lon", "lat", "channel", "eirp_dbm", "device")
     check_outputs([Output("--out", out, kind_of_table(*columns))], files_of(db))
     with open_storage(db).connect() as connection:
-        uses = connection.execute(select(USE).where(USE.c.state.in_(ALIVE))).all()
+        uses = connection.execute(select(USE).where(USE.c.state.in_(COUNTED))).all()
     rows = (
         (use.lon_e7 / PLACE_STEPS, use.lat_e7 / PLACE_STEPS, use.channel, use.eirp_cdbm / _CENTI, use.profile)
         for use in uses

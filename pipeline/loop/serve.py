@@ -9,14 +9,17 @@ import json
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pipeline.config.loop import Loop
 from pipeline.errors import InputError
-from pipeline.loop.served import loop_settings, open_run
+from pipeline.loop.listing import faults_of
+from pipeline.loop.served import loop_settings, neighbours_of, open_run
 from pipeline.loop.server import SETTINGS, ServerSettings, log_to_stderr
 from pipeline.loop.storage import open_storage
 from pipeline.query.database import close_database
@@ -136,6 +139,16 @@ def refuse_wrong_clock() -> None:
         )
 
 
+def warn_unlisted(loop: Loop) -> None:
+    """A line on stderr where the listing of approved databases does not have this one."""
+    if loop.listing is None or loop.uri is None:
+        return
+    neighbours_of(loop)  # refused if it is no listing
+    content = json.loads(loop.listing.read_text(encoding="utf-8"))
+    for fault in faults_of(content, loop.uri, int(time.time())):
+        print(f"channelmaps: {loop.listing}: {fault}", file=sys.stderr)
+
+
 def serve_command(settings: ServerSettings, where: Listening) -> int:
     """Serve until stopped; InputError for what cannot begin, before anything listens."""
     local = is_local(where.host)
@@ -148,7 +161,7 @@ def serve_command(settings: ServerSettings, where: Listening) -> int:
         )
     if settings.begin is not None and not local:
         raise InputError("is for tests on this machine", field="--now", allowed="with --listen 127.0.0.1:...")
-    loop_settings(settings.results, settings.loop)
+    warn_unlisted(loop_settings(settings.results, settings.loop))
     run = open_run(settings.results)
     close_database(run.database)
     open_storage(settings.db).dispose()

@@ -14,7 +14,7 @@ from pipeline.loop.devices import PLACE_STEPS
 from pipeline.loop.served import Served
 from pipeline.loop.storage import writing
 from pipeline.loop.tables import DEVICE, REQUEST, USE
-from pipeline.loop.uses import ALIVE
+from pipeline.loop.uses import COUNTED
 from pipeline.loop.withdrawals import (
     OF_DEVICES,
     Order,
@@ -33,7 +33,7 @@ def settle_uses(served: Served, now_s: int) -> None:
         .where(REQUEST.c.device_key == USE.c.device_key)
         .scalar_subquery()
     )
-    over = (USE.c.state.in_(ALIVE), USE.c.until_at <= now_s)
+    over = (USE.c.state.in_(COUNTED), USE.c.until_at <= now_s)
     lost = (USE.c.state == "active", USE.c.created_at < now_s - silent_s, latest < now_s - silent_s)
     with served.engine.connect() as connection:
         due = [
@@ -57,7 +57,7 @@ def _end_withdrawn(served: Served, known_s: int, now_s: int) -> None:
     if stopped:
         with writing(served.engine) as connection:
             for use_id, reason in stopped.items():
-                still = update(USE).where(USE.c.id == use_id, USE.c.state.in_(ALIVE))
+                still = update(USE).where(USE.c.id == use_id, USE.c.state.in_(COUNTED))
                 connection.execute(still.values(state="withdrawn", ended_at=now_s, reason=reason))
     served.ended_orders.update(one.number for one in orders)
 
@@ -67,8 +67,8 @@ def _uses_of_devices(connection: Connection, orders: Sequence[Order]) -> dict[in
     of_devices = [one for one in orders if one.scope in OF_DEVICES]
     if not of_devices:
         return {}
-    uses = connection.execute(select(USE.c.id, USE.c.device_key).where(USE.c.state.in_(ALIVE))).all()
-    using = select(USE.c.device_key).where(USE.c.state.in_(ALIVE))
+    uses = connection.execute(select(USE.c.id, USE.c.device_key).where(USE.c.state.in_(COUNTED))).all()
+    using = select(USE.c.device_key).where(USE.c.state.in_(COUNTED))
     found = connection.execute(select(DEVICE).where(DEVICE.c.device_key.in_(using)))
     rows = {row["device_key"]: dict(row) for row in found.mappings()}
     stopped: dict[int, str] = {}
@@ -88,7 +88,7 @@ def _uses_at_places(connection: Connection, served: Served, orders: Sequence[Ord
         return {}
     columns = (USE.c.id, USE.c.channel, USE.c.lon_e7, USE.c.lat_e7, USE.c.radius_m)
     stopped: dict[int, str] = {}
-    for use in connection.execute(select(*columns).where(USE.c.state.in_(ALIVE))):
+    for use in connection.execute(select(*columns).where(USE.c.state.in_(COUNTED))):
         place = ((use.lon_e7 / PLACE_STEPS, use.lat_e7 / PLACE_STEPS),)
         channels = {"*", *channel_numbers(use.channel)}
         for order in of_places:

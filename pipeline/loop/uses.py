@@ -17,8 +17,11 @@ from pipeline.loop.members import UsedSpectrum, plain
 from pipeline.query.paws import Code, PawsError, Segment, spectrum
 
 _CENTI = 100.0
-# States of a use that counts.
+# States of what a device uses, by its own word.
 ALIVE = ("active", "lost")
+# Of what the regulator has granted; it counts as well.
+GRANTED = "granted"
+COUNTED = (*ALIVE, GRANTED)
 # Noise of the arithmetic with levels and powers.
 _NOISE_DB = 1e-6
 # What a device reports below this counts as this: powers that are no number otherwise.

@@ -55,6 +55,16 @@ COMMANDS = {
         "links.csv",
     ),
     "radar export": Command("radar export --register db.csv --format csv", ("--out",), "db.csv"),
+    "devices request": Command(
+        "devices request links.csv --results results/tiny/latest", ("--out",), "links.csv"
+    ),
+    "devices digest": Command("devices digest --db sqlite:///links.csv", ("--out",), "links.csv"),
+    "devices recheck": Command(
+        "devices recheck --results results/tiny/latest --db sqlite:///links.csv", ("--out",), "links.csv"
+    ),
+    "devices poll-check": Command("devices poll-check links.csv --run-s 1", ("--out",), "links.csv"),
+    "listing build": Command("listing build links.csv --authority si", ("--out",), "links.csv"),
+    "listing sign": Command("listing sign links.csv --key links.csv", ("--out",), "links.csv"),
     "picture": Command("picture max_eirp_a_ch21.tif", ("",), "max_eirp_a_ch21.tif"),
     "explain": Command(
         "explain --results results/tiny/latest --lon 14.1 --lat 46.1 --channel 21 --device fixed30",
