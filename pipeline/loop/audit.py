@@ -215,7 +215,7 @@ def _during(result: Mapping[str, Any], period: tuple[str, str]) -> Mapping[str, 
         }
         for spec in result["spectrumSpecs"]
     ]
-    return result | {"spectrumSpecs": specs} if any(spec["spectrumSchedules"] for spec in specs) else None
+    return {**result, "spectrumSpecs": specs} if any(spec["spectrumSchedules"] for spec in specs) else None
 
 
 def _levels_of(database: Database, result: Mapping[str, Any], request: JsonObject) -> _Levels:

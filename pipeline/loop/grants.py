@@ -249,7 +249,7 @@ def digest_command(out: Path, db: str, since_s: int | None) -> None:
     with open_storage(db).connect() as connection:
         rows = connection.execute(wanted).mappings().all()
         ids = ids_by_key([dict(row) for row in connection.execute(select(DEVICE)).mappings()])
-        write_output_rows(out, _DIGEST, _digest_rows(rows, ids))
+        write_output_rows(out, _DIGEST, _digest_rows([dict(row) for row in rows], ids))
 
 
 def _digest_rows(rows: Sequence[JsonObject], ids: JsonObject) -> Iterator[Sequence[object]]:

@@ -133,7 +133,11 @@ def faults_of(listing: Any, uri: str | None, now_s: int) -> list[str]:  # noqa: 
 
 def _is_approved(one: JsonObject, now_s: int) -> bool:
     begin_s, end_s = instant_s(one["approvedFrom"]), instant_s(one["approvedUntil"])
-    return begin_s <= now_s < min(end_s, instant_s(one.get("revokedAt", one["approvedUntil"])))
+    return (
+        begin_s
+        <= now_s
+        < min(end_s, instant_s(one["revokedAt"] if "revokedAt" in one else one["approvedUntil"]))
+    )
 
 
 # --- commands -----------------------------------------------------------------------------------------------

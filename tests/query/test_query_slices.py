@@ -19,12 +19,14 @@ import pytest
 import rasterio
 import yaml
 
+from pipeline.loop.audit import Exchange, findings_of
 from pipeline.plan.plan import load_plan, slice_names
 from pipeline.plan.run_files import booked_files, max_eirp_files, written_by
 from pipeline.publish.manifest import make_manifest
 from pipeline.publish.release import release
 from pipeline.query.answer_table import answer_text
 from pipeline.query.database import Database, close_database, open_database, parts_between, values_of
+from pipeline.query.paws_request import respond
 from pipeline.query.query import Request, answer
 from pipeline.query.results_data import availability_at
 from tests.jobs import run_from
@@ -264,3 +266,23 @@ def test_server_offers_the_morning_until_the_booking(day: Path, tmp_path: Path) 
     with sqlite3.connect(tmp_path / "loop.db") as connection:
         ((until_s,),) = connection.execute("SELECT until_at FROM use").fetchall()
     assert until_s == datetime(2026, 12, 5, 11, tzinfo=UTC).timestamp()
+
+
+def test_audit_finds_a_database_that_ignores_the_booking(day: Path) -> None:
+    database, instant = open_database(day), datetime(2026, 12, 5, 8, tzinfo=UTC)
+    where = {"location": scene.place(PLACE[1], PLACE[0], 0), "antenna": {"height": 30.0}}
+    request = {
+        "jsonrpc": "2.0",
+        "id": "1",
+        "method": "spectrum.paws.getSpectrum",
+        "params": scene.params("getSpectrum", **where),
+    }
+    response = respond(database, request, instant)
+    told = findings_of(database, Exchange(request, response, instant.timestamp()))
+    assert {one.name for one in told} == set()
+    morning, *later = response["result"]["spectrumSpecs"][0]["spectrumSchedules"]
+    morning["eventTime"]["stopTime"] = later[-1]["eventTime"]["stopTime"]
+    response["result"]["spectrumSpecs"][0]["spectrumSchedules"] = [morning]
+    told = findings_of(database, Exchange(request, response, instant.timestamp()))
+    assert ("NOT_PERMITTED_OFFERED", "40") in {(one.name, one.channel) for one in told}
+    close_database(database)
