@@ -22,7 +22,6 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.features import rasterize
-from rasterio.io import DatasetReader
 from shapely import Polygon
 
 from pipeline.errors import InputError
@@ -167,10 +166,18 @@ _STEP_DEG, _SLACK_PX = 0.005, 1e-3
 class Overlay(NamedTuple):
     """A raster of a slice over that without bookings: read as one."""
 
-    grid: Grid
-    layout: raster.Layout
-    source: DatasetReader
+    top: raster.Opened
     base: raster.Opened
+
+    @property
+    def grid(self) -> Grid:
+        """Of both."""
+        return self.top.grid
+
+    @property
+    def layout(self) -> raster.Layout:
+        """Of both, but for the values."""
+        return self.top.layout
 
 
 AnyOpened = raster.Opened | Overlay
@@ -262,7 +269,7 @@ def _sliced(run: Run, base: Database) -> Iterator[SlicedRun]:
 
 
 def _over(top: raster.Opened | None, base: raster.Opened) -> AnyOpened:
-    return base if top is None else Overlay(*top, base)
+    return base if top is None else Overlay(top, base)
 
 
 def parts_between(database: Database, from_s: int, until_s: int) -> list[SlicedRun]:
@@ -284,7 +291,7 @@ def values_of(opened: AnyOpened, rows: slice, cols: slice) -> NDArray[np.int16]:
     """Raw values [channel, y, x] of a part of a raster; of an overlay the base where it says nothing."""
     if isinstance(opened, raster.Opened):
         return raster.read_window(opened, rows, cols)
-    over = raster.read_window(raster.Opened(*opened[:3]), rows, cols)
+    over = raster.read_window(opened.top, rows, cols)
     as_base = over <= AS_BASE
     return np.where(as_base, raster.read_window(opened.base, rows, cols), over) if as_base.any() else over
 
@@ -314,7 +321,7 @@ def close_database(database: Database) -> None:
     without = () if database.base is None else (database.base,)
     for one in (database, *without, *(part.database for part in database.slices)):
         for opened in one.rasters.values():
-            opened.source.close()
+            (opened.top if isinstance(opened, Overlay) else opened).source.close()
 
 
 def refuse_partial(database: Database) -> None:
