@@ -134,7 +134,8 @@ def _fits(served: Served, one: RunningUse, kept: Sequence[RunningUse]) -> bool:
 
 def limit_of(served: Served, one: RunningUse, now_s: int) -> float | None:
     """The least that the run permits a use from now to its end, dBm; None: nothing."""
-    levels = list(_levels(served, one, now_s))
+    with served.reading:
+        levels = list(_levels(served, one, now_s))
     return None if not levels or min(levels) <= NOT_EVALUATED else min(levels) / _CENTI
 
 
