@@ -25,8 +25,8 @@ from pipeline.availability.booked import (
     prepare_spans,
     write_booked,
 )
+from pipeline.availability.limit_tags import limit_file, tags_of_devices
 from pipeline.blocks import block_slices, map_blocks
-from pipeline.config.base import unverified
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
@@ -34,7 +34,7 @@ from pipeline.dtt.channel_files import ChannelFiles, PixelBox, box_of, moved
 from pipeline.dtt.kept_tiles import KeptTiles, MapParts, digest_of
 from pipeline.dtt.limits import with_maps_of
 from pipeline.grid import raster
-from pipeline.grid.layer_files import empty_values, layer_file, layer_layout, raster_of, two_digits
+from pipeline.grid.layer_files import empty_values, layer_file, layer_layout, raster_of
 from pipeline.grid.open_rasters import OpenRasters
 from pipeline.hashing import file_sha256, json_hash
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
@@ -47,7 +47,6 @@ from pipeline.services.evaluated import (
     PreparedService,
     limits_on,
     prepare_services,
-    product_statement,
     settled_flags,
     terrain_hash,
 )
@@ -61,10 +60,9 @@ _COMBINED = ("max_eirp", "limiting_service", "eval_flags")
 # Nothing lower is told apart: the lowest level that a territory can ask for, and the least of a device.
 _LOWEST_DBM = -99.0
 COMBINE_BLOCK_PX = 1024
+
+
 # Of the layers of a level: they hold for a device that has it, whatever the least of the profile.
-_LEVEL_RULE = "radiates exactly this level"
-
-
 class Combined(NamedTuple):
     """The three layers of one device and channel, (y, x), whatever the least e.i.r.p. of the device."""
 
@@ -384,11 +382,6 @@ def devices_on(config: Config, channel: DeviceChannel) -> list[Device]:
     return [device for device in config.devices if device.bond == len(channels_in(channel))]
 
 
-def limit_file(device_id: str, channel: DeviceChannel | str) -> str:
-    """The limit of one device and channel, relative to the build folder; ``{channel}`` may stay open."""
-    return f"limits/{device_id}_ch{channel if isinstance(channel, str) else two_digits(channel)}.tif"
-
-
 def victims_of(config: Config, channel: DeviceChannel) -> tuple[int, ...]:
     """DTT channels in the register that limit devices in one channel.
 
@@ -424,25 +417,4 @@ def tags_of_channel(
         "channel": str(channel),
         "device": device.id,
         "hash": json_hash([maps, bookings, terrain_hash(config), basis]),
-    }
-
-
-def tags_of_level(
-    config: Config, device: Device, level: str, paths: list[Path], *, basis: str
-) -> dict[str, str]:
-    """Tags of the layers of one level, which are made from the limits in all channels."""
-    own = json_hash([[file_sha256(path) for path in paths], level, basis])
-    own_tags = {"device": device.id, "level_dbm": level, "level_rule": _LEVEL_RULE, "hash": own}
-    return tags_of_devices(config) | own_tags
-
-
-def tags_of_devices(config: Config) -> dict[str, str]:
-    """Tags of every layer of devices: method, models, what is not verified or not evaluated."""
-    open_numbers = ", ".join(str(entry["key"]) for entry in unverified(config))
-    return {
-        "method": config.protection.method,
-        "model": f"{config.propagation.coverage_model}, {config.propagation.wsd_model}",
-        "notice": config.notice,
-        "product": product_statement(config),
-        "unverified": f"{open_numbers}; rows of the tables listed in manifest.json",
     }

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.availability.classes import level_name, published_levels_dbm
-from pipeline.availability.combine import limit_file, tags_of_level
 from pipeline.availability.level_files import classified, writing_levels
+from pipeline.availability.limit_tags import limit_file, tags_of_level
 from pipeline.availability.statistics import (
     AvailabilityCurve,
     OpenLand,

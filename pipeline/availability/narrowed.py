@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.availability.classes import Availability, availability_class, published_levels_dbm
-from pipeline.availability.combine import limit_file
+from pipeline.availability.limit_tags import limit_file
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device

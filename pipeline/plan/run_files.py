@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.availability.booked import base_file, booked_file
-from pipeline.availability.combine import limit_file
+from pipeline.availability.limit_tags import limit_file
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.reception import sees_profiles
 from pipeline.grid.layer_files import archive_name, layer_file, two_digits

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.availability.combine import tags_of_devices
+from pipeline.availability.limit_tags import tags_of_devices
 from pipeline.availability.statistics import weights_of
 from pipeline.config.config import Config
 from pipeline.config.products import ReachLayers

@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.availability.classes import OUTSIDE_COUNT, Availability, availability_class, count_available
-from pipeline.availability.combine import limit_file
+from pipeline.availability.limit_tags import limit_file
 from pipeline.config.bonds import DeviceChannel, channels_in, counted_as
 from pipeline.config.config import Config
 from pipeline.config.products import Priority

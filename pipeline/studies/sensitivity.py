@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pipeline.availability.choices import choices_of, with_device, with_ratios, with_values
 from pipeline.availability.classes import Availability, availability_class, level_name
-from pipeline.availability.combine import limit_file
+from pipeline.availability.limit_tags import limit_file
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles

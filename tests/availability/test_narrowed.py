@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline.availability.combine import limit_file
+from pipeline.availability.limit_tags import limit_file
 from pipeline.availability.narrowed import channels_without_maps, narrowing_effects
 from pipeline.config.protection import MANDATORY_OFFSETS
 from pipeline.grid import raster

@@ -252,6 +252,8 @@ def test_another_kind_of_file_stays(work: Path, name: str, content: bytes) -> No
     place.write_bytes(content)
     if name in {"aggregate", "dfs", "sensing", "zone"} and content == TIFF:
         return
+    if name == "listing build" and content.startswith(b"{"):
+        return
     assert "another kind" in refused(work, name, "out", *others(name))
 
 
