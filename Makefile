@@ -18,7 +18,7 @@ help:
 	@echo "make demo                           a small territory that comes with the program, then its web map"
 	@echo "make test | test-all | bench       quick tests | all tests | benchmarks"
 	@echo "make load [RESULTS=results/x]       answers a second of channelmaps serve on a published run"
-	@echo "make test-postgresql                the server's tests on PostgreSQL too; installs Debian's (as root) and psycopg"
+	@echo "make test-postgresql                the server's tests on PostgreSQL too; installs Debian's (as root)"
 	@echo "make test-qgis                      tests in a real QGIS; installs Debian's if there is none (as root)"
 	@echo "make test-web                       tests of web map and report in Chromium; installs it (as root) and playwright"
 	@echo "make test-image                     build the image of the Dockerfile and run it; skipped without a daemon"
@@ -45,7 +45,6 @@ test-postgresql: $(TOOLS)
 	@ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || test -n "$$CHANNELMAPS_TEST_POSTGRESQL" || { \
 	    command -v apt-get >/dev/null || { echo "make: install PostgreSQL first" >&2; exit 1; }; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq postgresql >/dev/null; }
-	@$(BIN)/python -c 'import psycopg' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check 'psycopg[binary]'
 	$(BIN)/python -m pytest tests/loop
 
 # PyQGIS works with the system's Python only; without it the tests that open QGIS are skipped and say so.
@@ -110,7 +109,7 @@ FITTING = $(LOCKS:%=--constraint %) --extra server $$($(NAMES) $(LOCKS))
 lock: $(SITE)
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) --extra server --constraint requirements.lock $$($(NAMES) requirements.lock) pyproject.toml --output-file requirements-server.lock
-	$(COMPILE) --extra dev $(FITTING) pyproject.toml --output-file requirements-dev.lock
+	$(COMPILE) --extra dev --extra postgresql $(FITTING) pyproject.toml --output-file requirements-dev.lock
 	$(COMPILE) --extra browser --extra docs --extra lock --extra pdf --constraint requirements-dev.lock $(FITTING) pyproject.toml \
 	    --output-file requirements-docs.lock
 

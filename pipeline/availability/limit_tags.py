@@ -10,7 +10,7 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid.layer_files import two_digits
 from pipeline.hashing import file_sha256, json_hash
-from pipeline.services.evaluated import product_statement
+from pipeline.services.product import product_statement
 
 _LEVEL_RULE = "radiates exactly this level"
 

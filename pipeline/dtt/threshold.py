@@ -92,10 +92,3 @@ def _occupied_budget(asked: ExplainedPixel, channel: int, offset: Offset) -> Bud
     }
     label = int(labels_of(asked.config, files, rows)[0, asked.col])
     return Budget(facts, (Term(name, permitted_dbm, note),), label)
-
-
-def threshold_notice(config: Config) -> str:
-    """What the threshold method does not look at; empty where nothing has to be said."""
-    if config.protection.method != "threshold" or config.protection.threshold.offsets != [0]:
-        return ""
-    return "co-channel only; adjacent channels not studied (SM.2405 6.1)"

@@ -40,9 +40,9 @@ from pipeline.registers.named_registers import register_sizes
 from pipeline.registers.stations import station_registers
 from pipeline.registers.transmitters import summary
 from pipeline.rows.text_records import own_rows
-from pipeline.services.evaluated import product_statement
 from pipeline.services.pmse.pmse_register import active_between
 from pipeline.services.pmse.pmse_register import summary as summary_of_bookings
+from pipeline.services.product import product_statement
 from pipeline.services.table import service_bits
 from pipeline.shipped import TABLES, repository_path, shipped
 from pipeline.terrain.height_files import knows_terrain, terrain_notice

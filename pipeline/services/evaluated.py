@@ -11,10 +11,8 @@ from pipeline.budget import Budget, Term, total_dbm
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.threshold import threshold_notice
 from pipeline.errors import InputError, raise_first
 from pipeline.hashing import settings_hash
-from pipeline.radio.allocations import partial_statement
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import largest_overload_shift_db
 from pipeline.services import table
@@ -195,25 +193,3 @@ def terrain_hash(config: Config) -> str | None:
         return None
     read = ("terrain.dem", "terrain.void", "terrain.coast_void_km", "terrain.clutter")
     return settings_hash(config, read)
-
-
-def product_statement(config: Config) -> str:
-    """One sentence on what the product is not; empty when everything that exists here is evaluated."""
-    parts = [_services_left_out(config), threshold_notice(config)]
-    return "; ".join(part for part in parts if part)
-
-
-def _services_left_out(config: Config) -> str:
-    if statement := partial_statement(config):
-        return f"{statement}, not for licensing"
-    missing = [
-        name
-        for name, service in config.services.items()
-        if service.applicable and service.status == "out_of_scope"
-    ]
-    if not missing:
-        return ""
-    evaluated = {name for name, service in config.services.items() if service.evaluated}
-    if evaluated <= {"dtt", "foreign_dtt"}:
-        return "DTT only, not for licensing"
-    return f"without {', '.join(missing)}, not for licensing"

@@ -15,8 +15,8 @@ from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
 from pipeline.reference.limiting_channels import offsets_notice
 from pipeline.registers.transmitters import summary
 from pipeline.rows.row_models import RejectedRow
-from pipeline.services import evaluated
 from pipeline.services.coarsening import disclosure
+from pipeline.services.product import product_statement
 from pipeline.terrain.height_files import terrain_notice
 
 
@@ -70,7 +70,7 @@ def _remarks(config: Config, networks: list[str]) -> Iterator[str]:
         yield f"  offsets       {notice}"
     if (notice := terrain_notice(config)) and "no_terrain" not in config.accept:
         yield f"  warning       {notice} `accept: [no_terrain]` if this is known"
-    if statement := evaluated.product_statement(config):
+    if statement := product_statement(config):
         yield f"  product       {statement}"
     if told := disclosure(config):
         yield f"  disclosure    {told}"

@@ -18,7 +18,7 @@ from pipeline.query.database import Database
 from pipeline.query.query import PawsError, Request, answer
 from pipeline.radio.allocations import is_partial, open_allocations, open_channels
 from pipeline.services.base import ServiceContext
-from pipeline.services.evaluated import product_statement
+from pipeline.services.product import product_statement
 from pipeline.services.table import service_names
 from tests import asking
 from tests.services.service_scene import GRID, make_context

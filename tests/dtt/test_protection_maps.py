@@ -28,7 +28,7 @@ from pipeline.plan.territory_file import load_config
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
 from pipeline.services.base import ServiceContext
-from pipeline.services.evaluated import product_statement
+from pipeline.services.product import product_statement
 from tests import asking
 from tests.jobs import run_from
 

@@ -17,6 +17,7 @@ from pipeline.plan.territory_file import load_config
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.services import base, evaluated, table
 from pipeline.services.base import CheckedTerritory, ServiceContext, module_of
+from pipeline.services.product import product_statement
 from pipeline.services.table import (
     SERVICES,
     ServiceRow,
@@ -136,7 +137,7 @@ def test_a_row_more_that_is_not_evaluated_limits_nothing(
     out = {"status": "out_of_scope", "reason": "test"}
     context = with_seven(tmp_path, repository, monkeypatch, out)
     assert evaluated.evaluated_services(context.config) == []
-    assert evaluated.product_statement(context.config) == "DTT only, not for licensing"
+    assert product_statement(context.config) == "DTT only, not for licensing"
 
 
 def test_a_service_that_the_file_does_not_name_is_refused(

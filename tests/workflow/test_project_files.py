@@ -41,7 +41,7 @@ def test_locks_have_every_dependency_once(repository: Path) -> None:
     asked = {
         RUN_TIME: [*project["dependencies"], *extras["cluster"], *extras["build"]],
         SERVER: extras["server"],
-        DEVELOPMENT: extras["dev"],
+        DEVELOPMENT: [*extras["dev"], *extras["postgresql"]],
         SITE: [*extras["browser"], *extras["docs"], *extras["lock"], *extras["pdf"]],
     }
     before: set[str] = set()
