@@ -62,7 +62,6 @@ _LOWEST_DBM = -99.0
 COMBINE_BLOCK_PX = 1024
 
 
-# Of the layers of a level: they hold for a device that has it, whatever the least of the profile.
 class Combined(NamedTuple):
     """The three layers of one device and channel, (y, x), whatever the least e.i.r.p. of the device."""
 

@@ -12,6 +12,7 @@ from pipeline.grid.layer_files import two_digits
 from pipeline.hashing import file_sha256, json_hash
 from pipeline.services.product import product_statement
 
+# They hold for a device that has the level, whatever the least of the profile.
 _LEVEL_RULE = "radiates exactly this level"
 
 
