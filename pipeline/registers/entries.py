@@ -6,6 +6,7 @@ that has ended may say what it likes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,6 +104,11 @@ class InputFile(NamedTuple):
     rows: int
 
 
+def _roughness_m(datum: Datum) -> float:
+    """The accuracy in m; parameters of unknown accuracy count as the widest."""
+    return math.inf if datum.accuracy_m is None else datum.accuracy_m
+
+
 @dataclass(slots=True)
 class Reading:
     """All entries of a source in its order, the files, the widest datum and what was not used."""
@@ -119,7 +125,7 @@ class Reading:
         self.inputs += other.inputs
         self.areas += other.areas
         self.not_used += [name for name in other.not_used if name not in self.not_used]
-        self.datum = max(self.datum, other.datum, key=lambda datum: datum.accuracy_m or 0.0)
+        self.datum = max(self.datum, other.datum, key=_roughness_m)
 
     def written(self) -> Iterator[RegisterEntry]:
         """The entries that go into the register."""

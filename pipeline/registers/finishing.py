@@ -62,6 +62,8 @@ def complete_channel(entry: RegisterEntry, plan: ChannelPlan) -> None:
             allowed = f"a centre of channels {channels_in_words(plan)}, within {CENTRE_TOLERANCE_MHZ} MHz"
             entry.refuse("centre_mhz", "out_of_plan", "frequency of no channel", allowed)
     segment = segment_of(plan, channel) if isinstance(channel, int) else None
+    if segment is None and isinstance(channel, int) and f_mhz is None:
+        entry.refuse("channel", "out_of_plan", "channel is not in the plan", channels_in_words(plan))
     if segment is not None and isinstance(channel, int):
         if f_mhz is None:
             values["centre_mhz"] = centre_mhz(segment, channel)
@@ -170,7 +172,8 @@ def _near(group: Sequence[RegisterEntry], within_m: float) -> dict[int, set[int]
 
 def flag_doubtful_powers(entries: Sequence[RegisterEntry]) -> str:
     """Flag a register of which nearly all powers are implausible; the other reading in words, or nothing."""
-    powers = [(entry, float(str(entry.values["erp_kw"]))) for entry in entries if entry.written]
+    written = (entry for entry in entries if entry.written)
+    powers = [(entry, power) for entry in written if isinstance(power := entry.values["erp_kw"], float)]
     least_kw, most_kw = _DOUBTFUL_KW
     for name, doubtful, reading in (
         ("above 1000 kW", [e for e, kw in powers if kw > most_kw], "are they W, or levels in dBW?"),

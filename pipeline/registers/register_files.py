@@ -38,20 +38,20 @@ def register_text(entries: Iterable[RegisterEntry], target: Target) -> str:
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(_cells(entry, own, [*further]) for entry in written)
+    by_column = [_column(name, [entry.values.get(name) for entry in written]) for name in own]
+    by_column.append(_column("status", [entry.values.get("status") for entry in written]))
+    by_column.append(_column("source_file", [entry.file.name for entry in written]))
+    by_column.append([str(entry.row) for entry in written])
+    by_column.append([";".join(sorted(set(entry.flags))) if entry.flags else "" for entry in written])
+    by_column += [_column(name, [entry.values.get(name) for entry in written]) for name in further]
+    writer.writerows(zip(*by_column, strict=True))
     return lines.getvalue()
 
 
-def _cells(entry: RegisterEntry, columns: Sequence[str], further: Sequence[str]) -> list[str]:
-    values = entry.values
-    own = [
-        _cell("status", values.get("status")),
-        inert(entry.file.name),
-        str(entry.row),
-        ";".join(sorted(set(entry.flags))) if entry.flags else "",
-    ]
-    cells = [_cell(name, values.get(name)) for name in columns]
-    return [*cells, *own, *(_cell(name, values.get(name)) for name in further)]
+def _column(name: str, values: Sequence[object]) -> list[str]:
+    """The cells of a column; each value is written out once."""
+    cells = {value: _cell(name, value) for value in set(values)}
+    return [cells[value] for value in values]
 
 
 def _cell(name: str, value: object) -> str:
@@ -60,7 +60,7 @@ def _cell(name: str, value: object) -> str:
     if isinstance(value, float):
         if name == "erp_kw":
             return f"{value:.6g}"
-        return f"{value:.6f}" if name in _PLACES else plain_number(value)
+        return f"{round(value, 6) + 0.0:.6f}" if name in _PLACES else plain_number(value)  # no -0.000000
     return str(value) if name in _TABLES or not isinstance(value, str) else inert(value)
 
 

@@ -125,7 +125,7 @@ def cell_table(path: Path, header: Sequence[str], records: Iterable[tuple[int, S
     kept: list[Sequence[str]] = []
     faults: list[RegisterFault] = []
     for row, cells in records:
-        if not any(cell and not cell.isspace() for cell in cells):
+        if not any(map(str.strip, cells)):
             continue
         if len(cells) != len(headers):
             faults.append(wrong_cells(path, row, len(cells), len(headers)))
@@ -138,8 +138,10 @@ def cell_table(path: Path, header: Sequence[str], records: Iterable[tuple[int, S
 
 
 def need_columns(path: Path, columns: Collection[str], needed: Sequence[str], row: int | None = 1) -> None:
-    """Refuse a table without a column that is needed; ``row`` of its header, if it has one."""
+    """Refuse a table without a column that is needed, or with two of it; ``row`` of its header, if any."""
     for name in needed:
+        if f"{name}#2" in columns or [*columns].count(name) > 1:
+            raise InputError("column occurs twice", file=path, row=row, field=name)
         if name not in columns:
             raise InputError("column is missing", file=path, row=row, field=name, allowed=", ".join(needed))
 

@@ -16,7 +16,7 @@ from pipeline.errors import InputError
 from pipeline.rows.row_models import finite
 
 _Value = TypeVar("_Value")
-_CHANNEL = re.compile(r"[A-Za-z]{0,4}[ .-]?(\d{1,2})(?:[.,]0*)?", re.ASCII)
+_CHANNEL = re.compile(r"[A-Za-z]{0,7}[ .-]{0,2}0{0,2}(\d{1,2})(?:[.,]0*)?", re.ASCII)
 _SERIAL_DAY = re.compile(r"\d{1,5}(\.\d+)?")
 _DAYS_OF_WORKBOOKS = ("%Y/%m/%d", "%Y-%m-%d")
 _FIRST_SERIAL_DAY = date(1899, 12, 30)

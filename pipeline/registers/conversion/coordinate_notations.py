@@ -18,6 +18,8 @@ _MARKS = str.maketrans(
 )  # fmt: skip
 _SIGNS = {"N": 1.0, "E": 1.0, "S": -1.0, "W": -1.0}
 _DEGREES = re.compile(r"(\d{1,3})(?:[.,](\d+))?\s*°?")
+# How nearly all angles are written: read at once.
+_PLAIN_DMS = re.compile(r"(\d{1,3})°(\d{1,2})['′](\d{1,2}(?:[.,]\d+)?)[\"″]([NSEW])", re.ASCII)
 _SEPARATED = re.compile(
     r"(?P<deg>\d{1,3})\s*[°: ]\s*(?P<min>\d{1,2}(?:[.,]\d+)?)"
     r"(?:\s*[': ]\s*(?P<sec>\d{1,2}(?:[.,]\d+)?)\s*\"?|\s*')"
@@ -28,6 +30,9 @@ _FORMS = {
     "lat": "degrees, minutes, seconds, such as 46°03'12\"N or 460312N",
     "lon": "degrees, minutes, seconds, such as 14°30'45\"E or 0143045E",
 }
+# Where one of two angles in a cell may end: a blank, a comma, between a letter and a digit, before a letter.
+_CUT = re.compile(r"(?<=\S)[ ,](?=\S)|(?<=[^\W\d_])(?=\d)|(?<=[\d'\"°])(?=[^\W\d_])")
+_ONE_NUMBER = re.compile(r"[+-]?\d{1,3},\d+")
 _GRID_REFERENCE = re.compile(r"([A-HJ-Z])([A-HJ-Z])(\d{2,10})")
 _GRID_FORM = "two letters and an even number of digits, such as TQ 339 712"
 _SQUARE_M, _EASTERN_SQUARES, _NORTHERN_SQUARES = 100_000.0, 7, 13
@@ -53,6 +58,9 @@ def degrees(text: str, axis: Axis) -> float:
 
 def dms(text: str, axis: Axis) -> float:
     """Degrees, minutes and seconds in any of the usual notations; decimal degrees are refused."""
+    if plain := _PLAIN_DMS.fullmatch(text):
+        whole, minutes, seconds, letter = plain.groups()
+        return _signed(_sum(axis, whole, minutes, seconds), "", _hemisphere(letter, axis), axis)
     sign, letter, body = _stripped(text, axis)
     if inner := _INNER.fullmatch(body):
         if letter or sign:
@@ -93,26 +101,34 @@ def parts(cells: Sequence[str], axis: Axis) -> float:
 
 
 def both(text: str, notation: str, lat: Axis, lon: Axis) -> tuple[float, float]:
-    """Latitude and longitude that stand in one cell, latitude first."""
+    """Latitude and longitude that stand in one cell, latitude first; CellProblem if not in one way alone."""
     read = dms if notation == "dms" else degrees
-    first, second = _halves(text)
-    return read(first, lat), read(second, lon)
-
-
-def _halves(text: str) -> tuple[str, str]:
-    """A cell cut in two: at a sign that stands there once, a letter, else the middle blank."""
     plain = " ".join(text.split())
-    for sign in (";", ", ", "/", ","):
-        if plain.count(sign) == 1:
-            first, _, second = plain.partition(sign)
-            return first.strip(), second.strip()
-    if leading := re.fullmatch(r"([^\W\d_].*?)[ ,]*([^\W\d_].*)", plain):
-        return leading[1], leading[2]
-    if lettered := re.fullmatch(r"(.*?[^\W\d_])[ ,]*(\d.*)", plain):
-        return lettered[1], lettered[2]
-    words = plain.split(" ")
-    middle = len(words) // 2
-    return " ".join(words[:middle]), " ".join(words[middle:])
+    found: dict[tuple[float, float], None] = {}
+    first_problem: CellProblem | None = None
+    for first, second in _cuts(plain):
+        try:
+            found[read(first, lat), read(second, lon)] = None
+        except CellProblem as problem:
+            named = problem.reason != "bad_value"
+            first_problem = problem if first_problem is None or named else first_problem
+    if len(found) == 1:
+        return next(iter(found))
+    if found or first_problem is None:
+        raise CellProblem("bad_value", "not one latitude and one longitude", "latitude; longitude")
+    raise first_problem
+
+
+def _cuts(text: str) -> list[tuple[str, str]]:
+    """A cell cut in two where a longitude may begin: those of the clearest kind of sign that it holds."""
+    for sign in (";", "/", ", "):
+        if text.count(sign) == 1:
+            first, _, second = text.partition(sign)
+            return [(first.strip(), second.strip())]
+    if _ONE_NUMBER.fullmatch(text):  # of a decimal comma: which half is lost is not known
+        return []
+    places = [found.start() for found in _CUT.finditer(text)]
+    return [(text[:at].rstrip(" ,"), text[at:].lstrip(" ,")) for at in places]
 
 
 def grid_reference(text: str) -> tuple[float, float]:
@@ -144,8 +160,10 @@ def _stripped(text: str, axis: Axis) -> tuple[str, str, str]:
 
 def _hemisphere(letter: str, axis: Axis) -> str:
     """The letter of a file as N, S, E or W; O is East in some languages and West in others."""
-    stated = {name.upper(): direction for name, direction in axis.hemispheres.items()}
-    named = stated.get(letter.upper(), letter.upper())
+    named = letter.upper()
+    for name, direction in axis.hemispheres.items():
+        if name.upper() == letter.upper():
+            named = direction
     if named == "O":
         allowed = "hemispheres: {O: E} or {O: W} in the mapping"
         raise CellProblem("ambiguous_hemisphere", "O is East in some languages and West in others", allowed)
@@ -165,11 +183,11 @@ def _signed(value: float, sign: str, letter: str, axis: Axis) -> float:
 
 
 def _sum(axis: Axis, whole: str, minutes: str, seconds: str) -> float:
-    figures = [float(part.replace(",", ".")) for part in (whole, minutes, seconds)]
-    for name, value in (("minutes", figures[1]), ("seconds", figures[2])):
-        if value >= 60.0:
-            raise CellProblem("bad_value", f"{name} of 60 or more", _FORMS[axis.name])
-    return figures[0] + figures[1] / 60.0 + figures[2] / 3600.0
+    degree, minute, second = (float(part.replace(",", ".")) for part in (whole, minutes, seconds))
+    if minute >= 60.0 or second >= 60.0:
+        name = "minutes" if minute >= 60.0 else "seconds"
+        raise CellProblem("bad_value", f"{name} of 60 or more", _FORMS[axis.name])
+    return degree + minute / 60.0 + second / 3600.0
 
 
 def _unreadable(axis: Axis) -> CellProblem:

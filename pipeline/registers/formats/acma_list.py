@@ -65,7 +65,7 @@ def _entry(path: Path, row: int, cells: dict[str, str], source: Source) -> Regis
     entry.take("antenna_height_agl_m", "Antenna Height", number)
     entry.take("lat", "Latitude", lambda text: dms(text, Axis("lat")), needed=True)
     entry.take("lon", "Longitude", lambda text: dms(text, Axis("lon")), needed=True)
-    entry.take("polarisation", "Polarisation", str.upper)
+    entry.take("polarisation", "Polarisation", lambda text: "M" if text.upper() == "C" else text.upper())
     if cells["Antenna Pattern"].upper() == "DA":
         entry.flags.append("pattern_missing")
     elif cells["Antenna Pattern"].upper() not in ("OD", ""):

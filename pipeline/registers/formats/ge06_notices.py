@@ -18,7 +18,7 @@ from pipeline.rows.foreign_text import RegisterFault, decoded_as
 from pipeline.rows.text_records import MOST_BYTES, content_of
 
 _TAG = re.compile(r"<(/?)([A-Za-z0-9_]+)>")
-_CHARACTER_SET = re.compile(rb"t_char_set\s*=\s*([A-Za-z0-9_-]+)")
+_CHARACTER_SET = re.compile(rb"(?i)t_char_set\s*=\s*([A-Za-z0-9_-]+)")
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _OTHER_NAMES = {"utf8": "utf-8", "ascii": "utf-8", "us-ascii": "utf-8", "latin1": "iso-8859-1"} | {
     f"cp{page}": f"windows-{page}" for page in (1250, 1251, 1252, 1257)

@@ -214,6 +214,7 @@ def _entries(path: Path, mapping: RegisterMapping, columns: _Columns, target: Ta
     for entry in entries:
         entry.source_id = str(entry.values.get("id", ""))
     patterns = None if mapping.pattern is None else Patterns(cells, mapping.pattern, path.parent)
+    by_plane = any(name in mapping.columns for _, name in _PLANES)
     _drop(entries, mapping, columns)
     _refuse_cells(entries, mapping, columns, target)
     for i, entry in enumerate(entries):
@@ -221,7 +222,7 @@ def _entries(path: Path, mapping: RegisterMapping, columns: _Columns, target: Ta
             entry.add_other_plane(power.reference)
         if patterns is not None and entry.written:  # e.r.p. by azimuth replaces that of the column
             patterns.enter(entry, i)
-        if entry.written and "erp_h" in mapping.columns:
+        if entry.written and by_plane:
             _add_planes(entry, mapping.mixed_erp)
         if entry.written and target.name == "transmitters":
             _finish_power(entry, mapping)

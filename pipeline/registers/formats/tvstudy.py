@@ -71,11 +71,12 @@ def fcc_rows(path: Path) -> tuple[list[FccRow], list[RegisterEntry]]:
     if not names:
         raise InputError("has no header", file=path, allowed="a line that begins with FacID")
     first = names.index(_FIRST_FIELD) if _FIRST_FIELD in names else len(names)
+    keys = {0, names.index("SrcKey") if "SrcKey" in names else 1}
     behind = [i for i in range(first + _FIELDS, len(names)) if names[i] in ("Az", "FV")]
     rows: list[FccRow] = []
     faults: list[RegisterEntry] = []
     for row, cells in records:
-        if not any(map(str.strip, cells[2:])):  # FacID and SrcKey only, of any width
+        if not any(cell.strip() for i, cell in enumerate(cells) if i not in keys):  # these only, of any width
             cells = [*cells, *[""] * len(names)][: len(names)]
         if len(cells) != len(names):
             faults.append(RegisterEntry(path, row, fault=wrong_cells(path, row, len(cells), len(names))))

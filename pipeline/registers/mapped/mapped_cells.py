@@ -29,7 +29,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _BETWEEN = "\x1f"
 _DIMENSIONS = {"_kw": "kW", "_h": "kW", "_v": "kW", "_m": "m", "_mhz": "MHz", "_deg": "deg", "_db": "dB"}
 # Neither plane, or both: the register knows them as mixed.
-_MIXED = dict.fromkeys(("circular", "elliptical", "slant", "mixed", "dual"), "M")
+_MIXED = dict.fromkeys(("c", "circular", "elliptical", "slant", "mixed", "dual"), "M")
 DATES = ("valid_from", "valid_to", "when")
 _TIMES = ("start", "finish")
 _TEXTS = {
@@ -65,6 +65,7 @@ class MappedCells:
         self._numbers: frozenset[tuple[int, int]] | None = None
         self.count = len(foreign.table.rows)
         self.used: set[str] = set()
+        self._first: set[str] = set()
         self._na = {"", *map(one_blank, na)}
         self._clean: dict[str, list[str]] = {}
 
@@ -92,7 +93,7 @@ class MappedCells:
         table = self.foreign.table
         if self._numbers is None:
             self._numbers = number_cells(table.path, self.foreign.sheet)
-        place = table.headers.index(one_blank(header))
+        place = table.headers.index(self._name(header))
         return [
             _with_sign(text, decimal) if (row, place) in self._numbers else text
             for row, text in zip(table.rows, texts, strict=True)
@@ -100,7 +101,7 @@ class MappedCells:
 
     def _from_second(self, header: str) -> SecondTable | None:
         second = self._second
-        return second if second is not None and one_blank(header) in second.columns else None
+        return second if second is not None and self._name(header) in second.columns else None
 
     def as_they_stand(self, header: str) -> list[str]:
         """Cells of a column without any change."""
@@ -113,7 +114,7 @@ class MappedCells:
         decimal = getattr(column, "decimal", None) or self.form.decimal
         stated = getattr(column, "thousands", None)
         thousands = self.form.thousands if stated is None else stated
-        typed = one_blank(header) in (self.foreign.typed or ())
+        typed = self._name(header) in (self.foreign.typed or ())
         if decimal == thousands and not typed:
             raise InputError(
                 "decimal and thousands sign are the same",
@@ -125,11 +126,30 @@ class MappedCells:
         return NumberFormat(decimal, thousands, typed)
 
     def not_used(self) -> list[str]:
-        """Headers that no part of the mapping names, in their order."""
+        """Headers that no part of the mapping names, in their order.
+
+        InputError for one that is named, where another column of the same name holds something else.
+        """
+        columns = self.foreign.table.columns
+        for name in sorted(self.used - self._first):
+            others = [other for other in columns if re.fullmatch(rf"{re.escape(name)}#\d+", other)]
+            if not self.used & {*others} and any(columns[other] != columns[name] for other in others):
+                allowed = ", ".join([f"{name}#1", *others])
+                raise InputError(
+                    "stands above several columns", file=self.foreign.table.path, field=name, allowed=allowed
+                )
         return [name for name in self.foreign.table.headers if name and name not in self.used]
 
+    def _name(self, header: str) -> str:
+        """The column that a header names: ``Name#1`` is the first of that name."""
+        name, columns = one_blank(header), self.foreign.table.columns
+        first = name.removesuffix("#1")
+        return first if name not in columns and first in columns else name
+
     def _known(self, header: str) -> str:
-        name = one_blank(header)
+        name = self._name(header)
+        if name != one_blank(header):
+            self._first.add(name)
         if name not in self.foreign.table.columns:
             table = self.foreign.table
             known = ", ".join(name for name in table.headers if name)

@@ -138,6 +138,7 @@ class Patterns:
         separator, pair = self.mapping.separator, self.mapping.pair
         parts = text.split() if not separator.strip() else [part.strip() for part in text.split(separator)]
         if pair is None:
+            parts = parts[:-1] if len(parts) > 1 and not parts[-1] else parts  # a separator at the end
             return _Read(equally_spaced(self._values(parts)))
         return _Read([_pair(part, pair, self._form) for part in parts if part])
 
