@@ -143,7 +143,11 @@ def read_frame(
     Its polygons are valid and on the Earth; ``attrs["repairs"]`` says which were made so. Not ``repaired``:
     as they stand in the file.
     """
-    frame = read_vector(path, layer, columns)
+    return checked_frame(path, read_vector(path, layer, columns), repaired=repaired)
+
+
+def checked_frame(path: str | Path, frame: gpd.GeoDataFrame, *, repaired: bool = True) -> gpd.GeoDataFrame:
+    """The features of a file with their stated CRS checked, as ``read_frame``."""
     if "geometry" not in frame or frame.crs is None:
         raise InputError("no coordinate reference system", file=path, field="crs", allowed="a stated CRS")
     if not is_on_earth(frame.crs):

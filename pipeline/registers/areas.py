@@ -22,10 +22,11 @@ from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.register_mapping import RegisterMapping
 from pipeline.errors import InputError, raise_first
 from pipeline.grid.grid import LONLAT
-from pipeline.grid.polygons import EDGE_STEP_M, read_frame
+from pipeline.grid.polygons import EDGE_STEP_M, checked_frame, read_frame
 from pipeline.grid.repair import Repair, check_degrees, checked_shape, repair_of, valid_shape
 from pipeline.registers.finishing import Target
 from pipeline.registers.named_registers import mapped_records
+from pipeline.rows.foreign_files import KML_KINDS, kml_features
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
     NumberCell,
@@ -254,7 +255,8 @@ def _from_wkt(path: Path, record: Record, columns: Sequence[str]) -> _Drawn:
 
 
 def _read_layer(path: Path, columns: Sequence[str], layer: str | None = None) -> list[_Drawn]:
-    frame = read_frame(path, layer)
+    is_kml = path.suffix.lower() in KML_KINDS
+    frame = checked_frame(path, kml_features(path, layer)) if is_kml else read_frame(path, layer)
     check_columns(path, list(frame.columns), list(columns))
     repairs = {repair.row: repair for repair in frame.attrs["repairs"]}
     if frame.crs.is_projected:

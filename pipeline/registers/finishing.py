@@ -91,7 +91,8 @@ def check_entries(entries: Iterable[RegisterEntry], target: Target) -> None:
         except ValidationError as error:
             _note(entry, target.model, error)
             continue
-        if (name := entry.values.get("id")) in known:
+        name = entry.values.get("id")
+        if name in known and "id" in names:  # areas have none
             entry.refuse("id", "duplicate_id", "id occurs twice", "a unique id")
         known.add(name)
 

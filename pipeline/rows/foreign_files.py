@@ -29,6 +29,7 @@ from pipeline.rows.vector_files import faults_named
 _WORKBOOKS = (".xlsx", ".ods")
 _PACKED = (*_WORKBOOKS, ".kmz")
 _VECTOR = (".dbf", ".shp", ".kml", ".kmz", ".gpkg", ".geojson", ".json")
+KML_KINDS = (".kml", ".kmz")
 _MOST_BYTES, _MOST_UNPACKED_BYTES = 500_000_000, 2_000_000_000
 # What GDAL adds to the fields of a KML.
 _OF_KML = {
@@ -156,16 +157,30 @@ def _refuse_unknown_letters(path: Path, stated: str | None) -> None:
         )
 
 
-def _vector(path: Path, encoding: str | None, layer: str | None) -> ForeignTable:
+def kml_features(path: Path, layer: str | None = None) -> gpd.GeoDataFrame:
+    """The features of a KML or KMZ, of all its folders unless one is named, flat, by row."""
+    frame = gpd.GeoDataFrame(_features(path, None, layer)[0])
+    return frame.set_geometry(frame.geometry.force_2d())
+
+
+def _features(
+    path: Path, encoding: str | None, layer: str | None
+) -> tuple[pd.DataFrame, list[dict[str, str]]]:
     names = _layer_names(path)
-    is_kml = path.suffix.lower() in (".kml", ".kmz")
+    is_kml = path.suffix.lower() in KML_KINDS
     if layer is not None and layer not in names:
         raise InputError("no such layer", file=path, field="layer", value=layer, allowed=", ".join(names))
     if layer is None and len(names) > 1 and not is_kml:
         raise InputError("which layer is the register?", file=path, field="layer", allowed=", ".join(names))
     read = [_frame(path, encoding, name) for name in ([layer] if layer is not None else names)]
-    frames, typed = [frame for frame, _ in read], _typed([kinds for _, kinds in read])
+    frames = [frame for frame, _ in read]
     frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+    return frame, [kinds for _, kinds in read]
+
+
+def _vector(path: Path, encoding: str | None, layer: str | None) -> ForeignTable:
+    frame, kinds = _features(path, encoding, layer)
+    is_kml, typed = path.suffix.lower() in KML_KINDS, _typed(kinds)
     geometry = frame.geometry if isinstance(frame, gpd.GeoDataFrame) else None
     left_out = {"geometry"} if geometry is not None else set()
     if is_kml:

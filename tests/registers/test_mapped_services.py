@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,29 @@ def test_areas_of_a_table_and_of_a_layer() -> None:
     (changed,) = read_adjustments(config.areas.adjustments)
     assert changed.adjustment_db == -3.0
     assert changed.area.values["when"] == "2026-11-02"
+
+
+def placemark(name: str, west: str, channels: str, folder: str) -> str:
+    ring = f"{west},46,9 15,46,9\n 15,46.5,9 {west},46.5,9 {west},46,9"
+    data = f'<Data name="Ch"><value>{channels}</value></Data><Data name="Why"><value>radar</value></Data>'
+    return (
+        f"<Folder><name>{folder}</name><Placemark><name>{name}</name><ExtendedData>{data}</ExtendedData>"
+        f"<Polygon><outerBoundaryIs><LinearRing><coordinates>{ring}</coordinates></LinearRing>"
+        "</outerBoundaryIs></Polygon></Placemark></Folder>"
+    )
+
+
+@pytest.mark.parametrize("file", ["zones.kml", "zones.kmz"])
+def test_polygons_of_a_kml_are_areas_of_all_its_folders(file: str) -> None:
+    folders = placemark("A", "14", "21-23", "north") + placemark("B", "14.5", "*", "south")
+    text = f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{folders}</Document></kml>'
+    Path("zones.kml").write_text(text, encoding="utf-8")
+    with zipfile.ZipFile("zones.kmz", "w") as archive:
+        archive.write("zones.kml", "doc.kml")
+    zones = {"path": file, "columns": {"channels": {"from": "Ch"}, "reason": {"from": "Why"}}}
+    areas = read_exclusions(with_sections(areas={"exclusions": [zones]}).areas.exclusions)
+    assert [(area.row, area.channels) for area in areas] == [(1, {21, 22, 23}), (2, None)]
+    assert [area.shape.bounds for area in areas] == [(14.0, 46.0, 15.0, 46.5), (14.5, 46.0, 15.0, 46.5)]
 
 
 def test_faults_name_the_row_of_the_foreign_file() -> None:

@@ -100,7 +100,7 @@ def _msi(lines: Sequence[str]) -> AntennaFile:
     declared: dict[str, str] = {}
     current: list[tuple[float, float]] | None = None
     for line in filter(str.strip, lines):
-        key, _, value = line.strip().partition(" ")
+        key, value = [*line.split(maxsplit=1), ""][:2]
         if key.upper() in ("HORIZONTAL", "VERTICAL"):
             current = tables.setdefault(key.upper(), [])
             declared[key.upper()] = value.strip()
