@@ -58,12 +58,17 @@ def partial_statement(config: Config) -> str:
     """What is left out of a partial run; empty for any other."""
     if not is_partial(config):
         return ""
+    missing = ", ".join(services_of_partial(config))
+    what = f"Reproduction of {config.study}" if config.study else "Partial maps"
+    return f"{what}{f': without {missing}' if missing else ''}; no answers to queries"
+
+
+def services_of_partial(config: Config) -> list[str]:
+    """Names of the services that a partial run leaves out; those that no setting names come last."""
     left_out = [
         name for name, service in config.services.items() if service.applicable and not service.evaluated
     ]
-    missing = ", ".join([*left_out, *(name for name in open_channels(config) if name not in left_out)])
-    what = f"Reproduction of {config.study}" if config.study else "Partial maps"
-    return f"{what}{f': without {missing}' if missing else ''}; no answers to queries"
+    return [*left_out, *(name for name in open_channels(config) if name not in left_out)]
 
 
 def _is_open(config: Config, key: str) -> bool:

@@ -19,10 +19,11 @@ ALLOCATED = (
     "allocated: [{from_mhz: 470.0, to_mhz: 502.0, service: mobile}, "
     "{from_mhz: 544.0, to_mhz: 546.0, service: mobile}"
 )
-FREE = ["foreign_dtt", "pmse", "radio_astronomy", "ppdr", "fixed"]
+FREE = ["foreign DTT reception", "PMSE", "radio astronomy", "PPDR", "fixed links"]
 UNPROTECTED = (
-    "Not evaluated: the maps do not protect {}; channels are available without regard to them.".format
+    "Left out of these maps: {}. They are not protected; channels are available without regard to them."
 )
+OUT = "outside the scope of these maps"
 CLOSED = (
     "Counted as unavailable in 21 to 24, 30, for devices that overlap its band; in other channels the maps "
     "do not protect it."
@@ -44,19 +45,19 @@ def not_evaluated(facts: dict[str, Any]) -> list[str]:
     return left_out.not_evaluated(facts, read_texts())
 
 
-def named(services: list[str]) -> str:
-    return ", ".join(f"{name} (out_of_scope)" for name in services)
+def unprotected(services: list[str]) -> str:
+    return UNPROTECTED.format(", ".join(services))
 
 
 def test_only_a_service_that_closes_channels_is_counted_as_unavailable(tiny: Path) -> None:
     facts = facts_of(tiny, ALLOCATED + "]")
-    assert unsure(facts)[:2] == [f"Not evaluated: mobile (out_of_scope). {CLOSED}", UNPROTECTED(named(FREE))]
+    assert unsure(facts)[:2] == [f"Not evaluated: mobile ({OUT}). {CLOSED}", unprotected(FREE)]
     config = load_plan(tiny).config
     closed = [c for c in config.channels.wsd if closed_by_allocation(config, config.devices[0], c)]
     assert closed == [21, 22, 23, 24, 30]
     told = not_evaluated(facts)
-    assert [text for text in told if "unavailable" in text] == [f"mobile: out_of_scope. test. {CLOSED}"]
-    assert "pmse: out_of_scope. test. The maps do not protect it." in told
+    assert [text for text in told if "unavailable" in text] == [f"mobile: {OUT}. test. {CLOSED}"]
+    assert f"PMSE: {OUT}. test. The maps do not protect it." in told
 
 
 def test_nothing_is_counted_as_unavailable_without_allocations_or_in_a_study(tiny: Path) -> None:
@@ -64,7 +65,7 @@ def test_nothing_is_counted_as_unavailable_without_allocations_or_in_a_study(tin
     for allocated, study in [("allocated: []", ""), (ALLOCATED + "]", "test")]:
         facts = facts_of(tiny, allocated, study=study)
         told = [*unsure(facts), *not_evaluated(facts)]
-        assert told[0] == UNPROTECTED(named([*FREE[:3], "mobile", *FREE[3:]]))
+        assert told[0] == unprotected([*FREE[:3], "mobile", *FREE[3:]])
         assert not [text for text in told if "unavailable" in text]
         tiny.write_text(before)
 
@@ -76,14 +77,14 @@ def test_note_of_the_box_speaks_of_what_the_maps_show_alone(tiny: Path) -> None:
     assert "not shown so: channels are available without regard to it." in text
 
 
-@pytest.mark.parametrize("name", ["in_band", "mobile"])
-def test_partial_maps_and_services_that_no_setting_names(tiny: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "label"), [("in_band", "systems of the band"), ("mobile", "mobile")])
+def test_partial_maps_and_services_that_no_setting_names(tiny: Path, name: str, label: str) -> None:
     """A system of the band closes its channels also where the territory file does not name it."""
     allocated = ALLOCATED.replace("mobile", name) + "]\n  publish_partial: true"
     facts = facts_of(tiny, allocated)
-    status = "out_of_scope" if name == "mobile" else "not named in the territory file"
+    status = OUT if name == "mobile" else "not named in the territory file"
     assert unsure(facts)[0].startswith(
-        f"Not evaluated: {name} ({status}). Counted as unavailable in 21 to 24, 30"
+        f"Not evaluated: {label} ({status}). Counted as unavailable in 21 to 24, 30"
     )
     assert unsure(facts)[0].endswith("give levels there all the same, made without regard to it.")
-    assert any(text.startswith(f"{name}: {status}. ") for text in not_evaluated(facts))
+    assert any(text.startswith(f"{label}: {status}. ") for text in not_evaluated(facts))

@@ -329,14 +329,16 @@ def test_report_warns_of_what_is_open_before_anything_else(built: Path) -> None:
     for text in (report_of(built), page_of(built)):
         page = Page(text)
         box = " ".join(page.inside_warning)
-        assert "pmse: out_of_scope. test" in box
-        assert "aeronautical: test" in box
+        assert "PMSE: outside the scope of these maps. test" in box
+        assert "aeronautical radionavigation: test" in box
         assert "1 channels, up to 50.1234 % of the area" in box
         names = [tag for tag, _ in page.tags]
         assert names.index("section") < names.index("img")
         assert "warning" in [attributes.get("class") for tag, attributes in page.tags if tag == "section"]
     assert "coverage.q_min = 0.7 (test)" in box
-    assert "DTT only, not for licensing" in " ".join(Page(report_of(built)).inside_warning)
+    box = " ".join(Page(report_of(built)).inside_warning)
+    assert "These maps regard television only: not for licensing." in box
+    assert not re.findall(r"\b(?:out_of_scope|foreign_dtt|radio_astronomy)\b", box)
 
 
 def test_report_loads_nothing_and_escapes_what_it_is_given(built: Path) -> None:

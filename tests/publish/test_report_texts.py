@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
 from pipeline.config.products import REPORT_TEXTS
+from pipeline.config.services import Service
 from pipeline.errors import InputError
 from pipeline.plan.territory_file import load_config
 from pipeline.publish.report.texts import check, fields_of_text, read_texts
@@ -53,7 +55,9 @@ def test_every_sentence_is_used_and_every_used_one_is_there(repository: Path) ->
     code = "".join(path.read_text() for path in folder.glob("*.py"))
     named = set(re.findall(r'"([a-z_]+)"', code))
     made = {"how_many_people_none", "how_many_land_none", "method_degradation", "method_threshold"}
-    made |= {"method_separation"}
+    made |= {"method_separation", *get_args(Service.model_fields["status"].annotation)}
+    omitted = (repository / "pipeline/services/product.py").read_text()
+    made |= {f"product_{key}" for key in re.findall(r'"([a-z_]+)"', omitted)}
     keys = set(read_texts().texts)
     columns = {key for key in keys if key.startswith("column_") and key.removeprefix("column_") in named}
     assert keys - named - made - columns == set()

@@ -15,7 +15,6 @@ from pipeline.publish.report.texts import Texts
 from pipeline.publish.report.used_numbers import used_numbers
 from pipeline.publish.report.weights import OpenGroup, open_groups
 from pipeline.reference.ratio_tables import ModeKey
-from pipeline.services.table import SERVICES
 
 _DIGITS = 16  # of a sum on paper
 _LONGEST = 90  # characters of a source
@@ -41,7 +40,7 @@ def method(facts: Facts, texts: Texts) -> list[PagePart]:
     told = [
         *([_protection(facts, texts), fields] if "dtt" in evaluated else [without]),
         *_television_apart(facts, evaluated, texts),
-        texts.say("method_services", services=_labels(others, texts) or texts.say("nothing")),
+        texts.say("method_services", services=texts.services(others)),
         texts.say(
             "method_grid",
             transmitters=facts["register"]["transmitters"],
@@ -69,15 +68,10 @@ def _television_apart(facts: Facts, evaluated: Sequence[str], texts: Texts) -> l
     left_out = [name for name in _TELEVISION if name in applies and name not in evaluated]
     told = []
     if left_out and "dtt" in evaluated:
-        told.append(texts.say("method_television_not", services=_labels(left_out, texts)))
+        told.append(texts.say("method_television_not", services=texts.services(left_out)))
     if "foreign_dtt" in evaluated and "dtt" not in evaluated:
-        told.append(texts.say("method_television_only", services=_labels(["foreign_dtt"], texts)))
+        told.append(texts.say("method_television_only", services=texts.services(["foreign_dtt"])))
     return told
-
-
-def _labels(names: Sequence[str], texts: Texts) -> str:
-    labels = {row.name: row.label for row in SERVICES}
-    return ", ".join(texts.label(labels.get(name, name)) for name in names)
 
 
 def _protection(facts: Facts, texts: Texts) -> str:

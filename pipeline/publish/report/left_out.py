@@ -20,7 +20,7 @@ def left_out_parts(facts: Facts, texts: Texts) -> list[PagePart]:
     """What is not evaluated, and what is said not to concern the territory."""
     left_out = not_evaluated(facts, texts)
     apart = [
-        texts.say("service_reason", service=entry["service"], reason=entry["reason"])
+        texts.say("service_reason", service=texts.services([entry["service"]]), reason=entry["reason"])
         for entry in facts["services"]
         if not entry["applicable"]
     ]
@@ -42,7 +42,8 @@ def not_evaluated(facts: Facts, texts: Texts) -> list[str]:
     reasons = {entry["service"]: entry["reason"].rstrip(" .") for entry in facts["not_evaluated"]}
     told = []
     for name, status in _left_out(facts, closed, texts).items():
-        known = {"service": name, "status": status, "meaning": _meaning(facts, closed.get(name), texts)}
+        meaning = _meaning(facts, closed.get(name), texts)
+        known = {"service": texts.services([name]), "status": status, "meaning": meaning}
         if name in reasons:
             told.append(texts.say("service_left_out_reason", **known, reason=reasons[name]))
         else:
@@ -78,14 +79,15 @@ def _services_unsure(facts: Facts, texts: Texts) -> list[str]:
     left_out = _left_out(facts, closed, texts)
     told = [
         texts.say(
-            "service_closes", service=name, status=left_out[name], meaning=_meaning(facts, channels, texts)
+            "service_closes",
+            service=texts.services([name]),
+            status=left_out[name],
+            meaning=_meaning(facts, channels, texts),
         )
         for name, channels in closed.items()
     ]
-    free = [f"{name} ({status})" for name, status in left_out.items() if name not in closed]
-    if free:
-        told.append(texts.say("services_free", services=", ".join(free)))
-    return told
+    free = [name for name in left_out if name not in closed]
+    return [*told, texts.say("services_free", services=texts.services(free))] if free else told
 
 
 def _offsets(facts: Facts, texts: Texts) -> list[str]:
@@ -110,7 +112,7 @@ def _closed_channels(facts: Facts) -> Mapping[str, Sequence[int | str]]:
 
 def _left_out(facts: Facts, closed: Mapping[str, object], texts: Texts) -> dict[str, str]:
     """Status by name of services that are not evaluated; those that no setting names come last."""
-    named = {entry["service"]: entry["status"] for entry in facts["not_evaluated"]}
+    named = {entry["service"]: texts.say(entry["status"]) for entry in facts["not_evaluated"]}
     return named | {name: texts.say("unnamed") for name in closed if name not in named}
 
 

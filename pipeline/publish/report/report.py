@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.config.bonds import channels_in
+from pipeline.config.config import Config
 from pipeline.files import write_whole
 from pipeline.grid.layer_files import layer_file
 from pipeline.plan.margin import modes_of
@@ -31,6 +32,7 @@ from pipeline.publish.report.used_numbers import used_numbers
 from pipeline.publish.styles import read_schemes
 from pipeline.radio.allocations import is_partial
 from pipeline.rows.text_records import own_rows
+from pipeline.services.product import Omission, omissions
 from pipeline.territory.places import Settlement, read_places
 
 _AT_LEAST = (1, 5, 10)
@@ -73,7 +75,7 @@ def report(
     rows = own_rows(build / layer_file("statistics", partial=is_partial(plan.config)))
     regions = [row for file in written_by(plan, "regions") for row in own_rows(build / file)]
     parts = [
-        *_heading(title, facts, texts),
+        *_heading(title, facts, plan.config, texts),
         *answers(facts, rows, regions, _limits(plan, facts, build, drawn), unsure(facts, texts), texts),
         *_open(facts, texts),
         *summary(rows, texts),
@@ -100,7 +102,7 @@ def _limits(
     return {device.id: device.limits_pct for device in devices}
 
 
-def _heading(title: str, facts: Facts, texts: Texts) -> list[PagePart]:
+def _heading(title: str, facts: Facts, config: Config, texts: Texts) -> list[PagePart]:
     """What, when, with which program; what nobody can miss about it."""
     told = texts.say(
         "run",
@@ -110,7 +112,8 @@ def _heading(title: str, facts: Facts, texts: Texts) -> list[PagePart]:
         valid_from=minute(facts["valid"]["from"]),
         valid_until=minute(facts["valid"]["until"]),
     )
-    said = [text for text in (facts["notice"], facts["product"]) if text]
+    left_out = [_omission(omission, texts) for omission in omissions(config)]
+    said = [config.notice, *left_out] if config.notice else left_out
     box = [pages.element("h2", texts.say("read_first"))]
     box += [pages.wrap("p", [pages.element("strong", text)]) for text in said]
     return [
@@ -118,6 +121,12 @@ def _heading(title: str, facts: Facts, texts: Texts) -> list[PagePart]:
         pages.element("p", told, class_="facts"),
         *([pages.wrap("section", box, class_="warning", role="note")] if said else []),
     ]
+
+
+def _omission(omission: Omission, texts: Texts) -> str:
+    """What the product leaves out, as a sentence."""
+    services = texts.services(omission.services)
+    return texts.say(f"product_{omission.key}", services=services, study=omission.study)
 
 
 def _open(facts: Facts, texts: Texts) -> list[PagePart]:

@@ -17,6 +17,7 @@ from pipeline.config.config import Config
 from pipeline.config.load import read_yaml
 from pipeline.config.products import REPORT_TEXTS
 from pipeline.errors import InputError
+from pipeline.services.table import SERVICES
 from pipeline.territory.rasters import CheckedTerritory
 
 _SIGNS = ("language", "decimal", "thousands")
@@ -56,6 +57,11 @@ class Texts(NamedTuple):
     def label(self, english: str) -> str:
         """A name of a class or a service; what the language has no word for stays as it is."""
         return self.labels.get(english, english)
+
+    def services(self, names: Iterable[str]) -> str:
+        """Services by name as people call them, one after the other; "nothing" for none."""
+        labels = {row.name: row.label for row in SERVICES}
+        return ", ".join(self.label(labels.get(name, name)) for name in names) or self.say("nothing")
 
     def channels(self, channels: Iterable[int | str]) -> str:
         """Channels as ``in_words`` has them; bonds by their names."""
