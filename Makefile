@@ -101,17 +101,18 @@ web:
 	cd pipeline/publish/web/page && npm ci --ignore-scripts --silent && npm run --silent build && npm test --silent
 
 # The locks of $(LOCKS) are what `make maps` installs; the others have what tests and checks, and the site of the documentation, tests in
-# a browser and this target need besides. Each has no package of those of `make maps`, and their versions.
+# a browser and this target need besides. Each has no package of those of `make maps`, and their versions; but the site needs colorama
+# everywhere, `make maps` on Windows only.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header \
     --no-emit-index-url --extra build --extra cluster
 NAMES = sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p'
-FITTING = $(LOCKS:%=--constraint %) --extra server $$($(NAMES) $(LOCKS))
+FITTING = $(LOCKS:%=--constraint %) --extra server
 lock: $(SITE)
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) --extra server --constraint requirements.lock $$($(NAMES) requirements.lock) pyproject.toml --output-file requirements-server.lock
-	$(COMPILE) --extra dev --extra postgresql $(FITTING) pyproject.toml --output-file requirements-dev.lock
-	$(COMPILE) --extra browser --extra docs --extra lock --extra pdf --constraint requirements-dev.lock $(FITTING) pyproject.toml \
-	    --output-file requirements-docs.lock
+	$(COMPILE) --extra dev --extra postgresql $(FITTING) $$($(NAMES) $(LOCKS)) pyproject.toml --output-file requirements-dev.lock
+	$(COMPILE) --extra browser --extra docs --extra lock --extra pdf --constraint requirements-dev.lock $(FITTING) \
+	    $$(cat $(LOCKS) | grep -v '^colorama==' | $(NAMES)) pyproject.toml --output-file requirements-docs.lock
 
 # Published results stay.
 clean:
