@@ -128,6 +128,7 @@ def test_report_in_french_has_no_english_sentence(built: Path) -> None:
         missed = [part for part in parts if part in text and part not in found.texts[key]]
         assert missed == [], key
     assert "Cinq réponses" in text
+    assert "Hors de ces cartes\N{NO-BREAK SPACE}: réception de la télévision à l&#39;étranger, PMSE" in text
     assert "au moins un des 10 canaux" in text
 
 
