@@ -139,7 +139,8 @@ def test_study_closes_nothing_and_is_named(tmp_path: Path, repository: Path) -> 
 def test_query_of_a_partial_run_is_refused() -> None:
     facts = {"refused": "Reproduction of SM.2405 Annex 5: without aeronautical"}
     to_grid = Transformer.from_crs("EPSG:4326", "EPSG:3794", always_xy=True)
-    database = Database(Path(), "run", facts, {}, {}, to_grid, {})
+    valid = {"startTime": "2026-12-05T00:00:00Z", "stopTime": "2026-12-06T00:00:00Z"}
+    database = Database(Path(), "run", facts, valid, {}, to_grid, {})
     with pytest.raises(PawsError, match="Reproduction of") as refusal:
         answer(database, Request(14.5, 46.0))
     assert int(refusal.value.code) == -103

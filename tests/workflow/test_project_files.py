@@ -37,7 +37,7 @@ def test_lock_has_hashes_and_no_address(repository: Path, name: str, packages: i
 def test_locks_have_every_dependency_once(repository: Path) -> None:
     """A package of one of the first two is in no other: `make maps` installs both.
 
-    But for colorama, which is among those of `make maps` on Windows only, and which the site needs everywhere.
+    But for colorama: `make maps` takes it on Windows only, the site needs it everywhere.
     """
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
