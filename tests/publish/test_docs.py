@@ -24,6 +24,7 @@ WILD = {
     "*": r".+",
     "<mode>": "[a-z0-9-]+",
     "<km>": r"[\d.]+",
+    "<slice>": r"(?:base|s\d{3})",
 }
 # Files that the default territory does not ask for.
 ELSEWHERE = [
