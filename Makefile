@@ -17,7 +17,7 @@ help:
 	@echo "make maps [CONFIG=configs/x.yaml]  compute the maps of a territory and publish them under results/"
 	@echo "make demo                           a small territory that comes with the program, then its web map"
 	@echo "make test | test-all | bench       quick tests | all tests | benchmarks"
-	@echo "make load [RESULTS=results/x]       answers a second of channelmaps serve on a published run"
+	@echo "make load [RESULTS=results/x]       answers a second of channelmaps serve, on that run or one made for it"
 	@echo "make test-postgresql                the server's tests on PostgreSQL too; installs Debian's (as root)"
 	@echo "make test-qgis                      tests in a real QGIS; installs Debian's if there is none (as root)"
 	@echo "make test-web                       tests of web map and report in Chromium; installs it (as root) and playwright"
@@ -69,8 +69,8 @@ test-image:
 bench: $(TOOLS)
 	$(BIN)/python -m tests.bench
 
-# Answers a second of `channelmaps serve` on a run that is there.
-RESULTS ?= results/slovenia
+# Answers a second of `channelmaps serve`, on a run that is there or on one that is made for it.
+RESULTS ?=
 load: $(TOOLS)
 	$(BIN)/python -m tests.loop.load $(RESULTS)
 

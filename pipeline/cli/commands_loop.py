@@ -27,6 +27,9 @@ def serve(
     listen: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:8443",
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate of the server, PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
+    client_ca: Annotated[
+        Path | None, typer.Option(help="Who signs the certificates that clients must have, PEM.")
+    ] = None,
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="A proxy in front has TLS and names who asks.")
     ] = False,
@@ -54,7 +57,7 @@ def serve(
     )
     if not allow_unsynchronised and now is None:
         refuse_wrong_clock()
-    raise typer.Exit(serve_command(settings, listening(listen, tls_cert, tls_key, workers)))
+    raise typer.Exit(serve_command(settings, listening(listen, tls_cert, tls_key, workers, client_ca)))
 
 
 devices = CommandFamily(
@@ -177,6 +180,16 @@ def report_devices(
     from pipeline.loop.device_tools import report_command
 
     report_command(out, db)
+
+
+@devices.command(epilog="Example: channelmaps devices shares --out share.csv")
+def shares(
+    out: Annotated[Path, typer.Option(help="CSV to write.")], db: DbOption = "sqlite:///loop.db"
+) -> None:
+    """MHz-hours, channels and devices by owner and tenth of a degree."""
+    from pipeline.loop.fair_sharing import shares_command
+
+    shares_command(out, db)
 
 
 @devices.command(epilog="Example: channelmaps devices placed --out placed.csv")

@@ -28,9 +28,9 @@ from pipeline.links.permitted import (
 )
 from pipeline.links.service_maps import StationLimits, StationPixels
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
-from pipeline.query.database import values_of
 from pipeline.query.paws import PawsError
 from pipeline.query.profiles import AntennaHeight, channel_entries, layers_for
+from pipeline.query.raster_values import values_of
 from pipeline.query.results import Run, population_of
 from pipeline.radio.channel_plan import channel_block, channel_centre_mhz, index_of
 from pipeline.rates.client_radios import ClientRow

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
 from pipeline.files import JsonObject
-from pipeline.grid.grid import GEOD
 from pipeline.loop.counted import Known
 from pipeline.loop.devices import contact_key_of, device_key_of, find_device
 from pipeline.loop.members import (
-    SURE_PCT,
     Antenna,
     DeviceDesc,
     Findings,
@@ -155,7 +153,7 @@ def read_asked(served: Served, params: Members, wanted: str, places: str) -> tup
         key=device_key_of(own),
         master=master if kind.slave else None,
         rulesets=rulesets,
-        profiles={one.id: profile_of(served.facts, one, described) for one in rulesets},
+        profiles={one.id: _known_profile(served, one, described) for one in rulesets},
         antenna=antenna,
         ranges_hz=ranges_hz,
         generic=kind.generic,
@@ -251,6 +249,12 @@ def profile_of(facts: JsonObject, ruleset: Ruleset, device: DeviceDesc) -> str:
     return fitting_device(facts, {name: value for name, value in given.items() if value})
 
 
+def _known_profile(served: Served, ruleset: Ruleset, device: DeviceDesc) -> str:
+    """The same, looked for once for each kind of device."""
+    key = ("profile", ruleset.id, kind_under(device, ruleset.family), device.kind, device.emission_class)
+    return str(served.of_run(key, lambda: profile_of(served.facts, ruleset, device)))
+
+
 def _known(facts: JsonObject, profile: str) -> str:
     if profile not in {entry["id"] for entry in facts["devices"]}:
         raise PawsError(Code.UNSUPPORTED, f"no device {profile} in the maps")
@@ -285,8 +289,13 @@ def _heights_m(antenna: Antenna) -> tuple[float | None, float]:
 
 def check_layers(served: Served, asked: Asked, place: Place) -> None:
     """UNSUPPORTED where the maps have no layer for the antenna."""
+    if asked.antenna.above_sea:  # not before the ground is known
+        return
+    height = (*_heights_m(asked.antenna), asked.generic)
     for ruleset in asked.rulesets:
-        _without_data(served.facts, request_at(asked, ruleset, place))
+        key = ("layers", asked.profiles[ruleset.id], height)
+        request = request_at(asked, ruleset, place)
+        served.of_run(key, partial(_without_data, served.facts, request))
 
 
 def _without_data(facts: JsonObject, request: Request) -> None:
@@ -299,11 +308,28 @@ def _without_data(facts: JsonObject, request: Request) -> None:
 # --- who may ask --------------------------------------------------------------------------------------------
 
 
+def standing_now(
+    served: Served, asked_key: str, rulesets: Sequence[Ruleset], now_s: int
+) -> tuple[JsonObject | None, list[Order], Known]:
+    """The same as ``standing_of`` outside of a transaction."""
+    found = served.counted.at_once(served.quick, asked_key)
+    if found is None:
+        with served.engine.connect() as connection:
+            return standing_of(connection, served, asked_key, rulesets, now_s)
+    return _standing(*found, asked_key, rulesets, now_s)
+
+
 def standing_of(
     connection: Connection, served: Served, asked_key: str, rulesets: Sequence[Ruleset], now_s: int
 ) -> tuple[JsonObject | None, list[Order], Known]:
     """The device's row, the orders in force, what else is known; UNAUTHORIZED where it is withdrawn."""
     row, known = served.counted.device(connection, asked_key)
+    return _standing(row, known, asked_key, rulesets, now_s)
+
+
+def _standing(
+    row: JsonObject | None, known: Known, asked_key: str, rulesets: Sequence[Ruleset], now_s: int
+) -> tuple[JsonObject | None, list[Order], Known]:
     orders = known.orders_at(now_s)
     refuse_withdrawn(orders, asked_key, row, [one.id for one in rulesets])
     return row, orders, known
@@ -361,48 +387,3 @@ def check_uncertainty(found: Findings, served: Served, places: Sequence[Place | 
     for place in places:
         if place is not None:
             found.within("location: uncertainty", place.radius_m, 0.0, served.loop.max_uncertainty_m)
-
-
-def circle_of(place: Place) -> tuple[float, float, float]:
-    """Longitude, latitude and radius in m of a circle that holds a place; of a region around a corner."""
-    if not place.corners:
-        return place.lon_deg, place.lat_deg, place.radius_m
-    lon_deg, lat_deg = zip(*place.corners, strict=True)
-    own = ([place.lon_deg] * len(lon_deg), [place.lat_deg] * len(lat_deg))
-    _, _, far_m = GEOD.inv(*own, lon_deg, lat_deg)
-    # Edges are straight in degrees and bend by less between corners.
-    return place.lon_deg, place.lat_deg, 1.01 * max(far_m)
-
-
-def region_km2(corners: Sequence[tuple[float, float]]) -> float:
-    """True area of a ring."""
-    lon_deg, lat_deg = zip(*corners, strict=True)
-    area_m2, _ = GEOD.polygon_area_perimeter(lon_deg, lat_deg)
-    return abs(float(area_m2)) / 1e6
-
-
-def checked_place(served: Served, place: Place, antenna: Antenna) -> Place:
-    """The place as it is answered; the last refusals: UNIMPLEMENTED for what this database does not do."""
-    large = bool(place.corners) and region_km2(place.corners) > served.loop.max_region_km2
-    if large or antenna.above_sea or _is_unsure(place):
-        check_inside(served, place)
-    if large:
-        raise PawsError(Code.UNIMPLEMENTED, f"regions are at most {served.loop.max_region_km2:g} km2 here")
-    if antenna.above_sea:
-        raise PawsError(Code.UNIMPLEMENTED, "no ground heights here: give the height above ground (AGL)")
-    return sure_place(served, place)
-
-
-def _is_unsure(place: Place) -> bool:
-    return place.confidence_pct < SURE_PCT and place.radius_m > 0.0
-
-
-def sure_place(served: Served, place: Place) -> Place:
-    """A place that is known well enough, its circle enlarged if need be; else UNIMPLEMENTED."""
-    if not _is_unsure(place):
-        return place
-    if not served.loop.enlarge_low_confidence or place.confidence_pct < _LEAST_PCT:
-        raise PawsError(Code.UNIMPLEMENTED, f"places are known with {SURE_PCT} % confidence or more")
-    # Ratio of the radii of a Rayleigh distribution.
-    ratio = math.log(1.0 - SURE_PCT / 100.0) / math.log(1.0 - place.confidence_pct / 100.0)
-    return place._replace(radius_m=place.radius_m * math.sqrt(ratio))

@@ -28,6 +28,7 @@ from pipeline.files import (
     kind_of_table,
     write_output,
 )
+from pipeline.loop.audit_pages import audit_page, audit_points
 from pipeline.loop.audit_sample import AuditSample, requests_for
 from pipeline.publish.release import UTC_FORMAT
 from pipeline.query.database import Database, close_database, open_database
@@ -95,12 +96,14 @@ def audit_command(
     tolerance_db: float = _TOLERANCE_DB,
     now: datetime | None = None,
 ) -> int:
-    """Compare, write ``audit.csv`` and ``audit.json``; 0 where nothing is unsafe, else 1."""
+    """Compare, write ``audit.csv``, ``.json``, ``.html`` and ``.gpkg``; 0 where nothing is unsafe, else 1."""
     if (url is None) == (answers is None):
         raise InputError("give either --url or --answers", field="--url")
     products = {
         "audit.csv": kind_of_table("request", "finding"),
         "audit.json": kind_of_start("JSON", rb"\s*\{"),
+        "audit.html": kind_of_start("HTML", rb"(?i)\s*<!doctype html"),
+        "audit.gpkg": kind_of_start("GeoPackage", rb"SQLite format 3"),
     }
     check_output_folder("--out", out, products, [results, *([answers] if answers else [])])
     database = open_database(results)
@@ -122,6 +125,8 @@ def audit_command(
     out.mkdir(parents=True, exist_ok=True)
     write_output(out / "audit.csv", csv_text(_COLUMNS, found))
     write_output(out / "audit.json", json_bytes(verdict))
+    write_output(out / "audit.html", audit_page(verdict, found, _COLUMNS))
+    write_output(out / "audit.gpkg", audit_points(found))
     print(f"{count} answers, {verdict['findings'] or 'nothing found'}: {verdict['verdict']}")
     return 0 if verdict["verdict"] == "pass" else 1
 

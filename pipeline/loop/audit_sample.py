@@ -11,7 +11,8 @@ from pipeline.errors import InputError
 from pipeline.files import JsonObject
 from pipeline.grid.grid import LONLAT
 from pipeline.quantise import NODATA_CENTI
-from pipeline.query.database import Database, values_of
+from pipeline.query.database import Database
+from pipeline.query.raster_values import values_of
 from pipeline.rows.row_models import LatCell, LonCell, RowModel, read_rows
 
 _UNCERTAINTIES_M = (0.0, 50.0, 500.0)

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from pipeline.files import JsonObject
 from pipeline.loop.devices import PLACE_STEPS
-from pipeline.loop.storage import CHANGES
+from pipeline.loop.storage import CHANGES, QuickReads
 from pipeline.loop.tables import DEVICE, META, USE
-from pipeline.loop.uses import COUNTED
+from pipeline.loop.uses import COUNTED, GRANTED
 from pipeline.loop.withdrawals import Order, TimedOrder, orders_not_restored
 
+# Of a device without one: levels of the register go to 99.
+LOWEST_LEVEL = 100
+_MOST_ROWS = 50_000
 # More new uses than this are not looked up one by one.
 _MANY = 500
 # Made once, as they are asked at every request.
@@ -31,6 +34,12 @@ _MARK_AND_DEVICE = (
     .where(META.c.name == CHANGES)
 )
 _COUNTED = select(USE.c.id, USE.c.until_at).where(USE.c.state.in_(COUNTED))
+# What is granted makes no room; a device without a level has the lowest.
+_LEVELS = (
+    select(USE.c.id, func.coalesce(DEVICE.c.priority, LOWEST_LEVEL))
+    .outerjoin(DEVICE, DEVICE.c.device_key == USE.c.device_key)
+    .where(USE.c.state.in_(COUNTED), USE.c.state != GRANTED)
+)
 _USES = select(
     USE.c.id,
     USE.c.device_key,
@@ -58,8 +67,8 @@ class CountedUse(NamedTuple):
 class UseTable(NamedTuple):
     """The uses that count and, in their order, what is looked for among them.
 
-    ``kinds`` (layers, channel) that occur, ``kind`` of each use its index; ``of_device`` indices of the uses
-    of a device.
+    ``kinds`` (layers, channel) that occur, ``kind`` of each use its index; ``level`` of each that may have to
+    make room (the larger the number, the sooner), of others 0; ``of_device`` indices of the uses of a device.
     """
 
     uses: Sequence[CountedUse]
@@ -69,6 +78,7 @@ class UseTable(NamedTuple):
     radius_m: NDArray[np.float64]
     kinds: Sequence[tuple[tuple[str, ...], str]]
     kind: NDArray[np.intp]
+    level: NDArray[np.float64]
     of_device: Mapping[str, Sequence[int]]
 
 
@@ -79,8 +89,13 @@ class Others(NamedTuple):
     chosen: NDArray[np.bool_]
 
 
-def use_table(uses: Mapping[int, tuple[str, CountedUse]], until_s: Mapping[int, int]) -> UseTable:
-    """A table of uses by number: the device of each, and its end in UTC seconds."""
+def use_table(
+    uses: Mapping[int, tuple[str, CountedUse]],
+    until_s: Mapping[int, int],
+    level: Mapping[int, float] | None = None,
+) -> UseTable:
+    """A table of uses by number: the device of each, its end in UTC seconds, its level if there are any."""
+    level = level or {}
     listed = [use for _, use in uses.values()]
     kinds: dict[tuple[tuple[str, ...], str], int] = {}
     kind = [kinds.setdefault((use.layers, use.channel), len(kinds)) for use in listed]
@@ -95,17 +110,22 @@ def use_table(uses: Mapping[int, tuple[str, CountedUse]], until_s: Mapping[int, 
         radius_m=np.array([use.radius_m for use in listed], dtype=np.float64),
         kinds=list(kinds),
         kind=np.array(kind, dtype=np.intp),
+        level=np.array([level.get(use_id, 0.0) for use_id in uses], dtype=np.float64),
         of_device=of_device,
     )
 
 
 class Known(NamedTuple):
-    """Orders and uses as of one ``mark`` of the database; ``uses`` by number, with their devices."""
+    """Orders and uses as of one ``mark`` of the database; ``uses`` by number, with their devices.
+
+    ``rows`` of devices that have asked since, by key.
+    """
 
     mark: str | None
     orders: Sequence[TimedOrder]
     uses: Mapping[int, tuple[str, CountedUse]]
     table: UseTable
+    rows: dict[str, JsonObject | None]
 
     def orders_at(self, now_s: int) -> list[Order]:
         """The orders that hold at an instant."""
@@ -113,6 +133,8 @@ class Known(NamedTuple):
 
     def others(self, without_key: str, now_s: int) -> Others:
         """The uses that count at an instant, but those of one device."""
+        if not self.table.uses:
+            return Others(self.table, np.zeros(0, dtype=np.bool_))
         chosen = self.table.until_s > now_s
         chosen[list(self.table.of_device.get(without_key, ()))] = False
         return Others(self.table, chosen)
@@ -124,10 +146,11 @@ class Counted:
     Each asks what it was given itself: one that reads an older state of the database may come between.
     """
 
-    def __init__(self) -> None:
-        """Nothing is known yet."""
+    def __init__(self, *, with_levels: bool = False) -> None:
+        """Nothing is known yet; ``with_levels``: of uses the levels too."""
+        self._with_levels = with_levels
         self._lock = Lock()
-        self._latest = Known(None, (), {}, use_table({}, {}))
+        self._latest = Known(None, (), {}, use_table({}, {}), {})
 
     def device(self, connection: Connection, device_key: str) -> tuple[JsonObject | None, Known]:
         """The row of a device, None where it was never seen, and what is known in its transaction.
@@ -139,7 +162,28 @@ class Counted:
         if mark != known.mark:
             with self._lock:
                 known = self._latest = self._read(connection, mark)
-        return row if row["device_key"] is not None else None, known
+        found = row if row["device_key"] is not None else None
+        self._keep(known, device_key, found)
+        return found, known
+
+    def at_once(self, quick: QuickReads, device_key: str) -> tuple[JsonObject | None, Known] | None:
+        """The same where nothing has changed since orders and uses were read; else None."""
+        mark, known = quick.mark(), self._latest
+        if mark is None or mark != known.mark:
+            return None
+        kept = known.rows.get(device_key, known)  # None is a device that was never seen
+        if kept is not known:
+            return cast(JsonObject | None, kept), known
+        mark, row = quick.mark_and_device(device_key)
+        if mark != known.mark:
+            return None
+        self._keep(known, device_key, row)
+        return row, known
+
+    def _keep(self, known: Known, device_key: str, row: JsonObject | None) -> None:
+        if len(known.rows) >= _MOST_ROWS:
+            known.rows.clear()
+        known.rows[device_key] = row
 
     def _read(self, connection: Connection, mark: str) -> Known:
         orders, before = orders_not_restored(connection), self._latest.uses
@@ -154,7 +198,8 @@ class Counted:
         found = {**before, **read}
         # One that has ended since its number was read is not found any more.
         uses = {use_id: found[use_id] for use_id in until_s if use_id in found}
-        return Known(mark, orders, uses, use_table(uses, until_s))
+        level = dict(connection.execute(_LEVELS).tuples().all()) if self._with_levels else {}
+        return Known(mark, orders, uses, use_table(uses, until_s, level), {})
 
 
 def _counted(row: Any) -> tuple[str, CountedUse]:  # noqa: ANN401 - a row of the table

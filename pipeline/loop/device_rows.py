@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from pipeline.config.loop import LocationMethod
 from pipeline.files import JsonObject
 from pipeline.loop.devices import PLACE_STEPS, key_of
 from pipeline.publish.release import UTC_FORMAT
@@ -89,6 +90,7 @@ class DeviceRow(StrippedRow):
     )
     uncertainty_m: Annotated[Annotated[float, Field(ge=0, le=10_000)] | None, MAY_BE_EMPTY] = None
     confidence_pct: Annotated[Annotated[float, Field(ge=0, le=100)] | None, MAY_BE_EMPTY] = None
+    location_method: Annotated[LocationMethod | None, _OPTIONAL] = None
     indoor: Annotated[Literal["yes", "no"] | None, _OPTIONAL] = None
     height_m: Annotated[Annotated[float, Field(ge=-10_000, le=10_000)] | None, MAY_BE_EMPTY] = None
     height_type: Annotated[Literal["AGL", "AMSL"] | None, _OPTIONAL] = None
@@ -170,6 +172,7 @@ _SAME = (
     "valid_until",
 )
 _DETAILS = (
+    "location_method",
     "indoor",
     "gain_dbi",
     "feeder_db",

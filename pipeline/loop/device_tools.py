@@ -26,12 +26,14 @@ from pipeline.loop.devices import PLACE_STEPS, store_device
 from pipeline.loop.events import note_event
 from pipeline.loop.storage import files_of, open_storage, writing
 from pipeline.loop.tables import CONTACT, DEVICE, DEVICE_HISTORY, OFFER, REQUEST, USE, WITHDRAWAL
-from pipeline.loop.uses import ALIVE, COUNTED
+from pipeline.loop.telemetry import traffic_rows
+from pipeline.loop.uses import ALIVE, GRANTED
 from pipeline.query.paws import instant_text
 from pipeline.rows.row_models import read_rows
 
 _BY = "register"
 _CENTI = 100.0
+_PLACED = (*ALIVE, GRANTED)  # what is only reserved does not transmit yet
 _REPORT = ("what", "name", "count", "value")
 
 
@@ -282,6 +284,7 @@ def _report_rows(connection: Connection) -> Iterator[Sequence[object]]:
     codes = select(REQUEST.c.method, REQUEST.c.code, func.count()).group_by(REQUEST.c.method, REQUEST.c.code)
     for method, code, count in connection.execute(codes):
         yield f"answers to {method}", code, count, ""
+    yield from traffic_rows(connection)
     yield "offers", "", connection.execute(select(func.count()).select_from(OFFER)).scalar(), ""
 
 
@@ -290,7 +293,7 @@ def placed_command(out: Path, db: str) -> None:
     columns = ("lon", "lat", "channel", "eirp_dbm", "device")
     check_outputs([Output("--out", out, kind_of_table(*columns))], files_of(db))
     with open_storage(db).connect() as connection:
-        uses = connection.execute(select(USE).where(USE.c.state.in_(COUNTED))).all()
+        uses = connection.execute(select(USE).where(USE.c.state.in_(_PLACED))).all()
     rows = (
         (use.lon_e7 / PLACE_STEPS, use.lat_e7 / PLACE_STEPS, use.channel, use.eirp_cdbm / _CENTI, use.profile)
         for use in uses

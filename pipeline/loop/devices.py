@@ -99,6 +99,9 @@ def row_of(given: Registration) -> JsonObject:
 def register_device(connection: Connection, given: Registration, now_s: int) -> bool:
     """Insert or update a device as `registered`; whether anything but the instant changed."""
     row = row_of(given) | {"state": "registered"}
+    known = find_device(connection, device_key_of(given.device))
+    if known is not None:  # what the register says of it beside what the device says stays
+        row["details"] = known["details"] | row["details"]
     for role, card in given.owner.items():
         row[f"{role}_key"] = store_contact(connection, card, now_s)
     return store_device(connection, device_key_of(given.device), row, "device", now_s)

@@ -85,7 +85,7 @@ def possible(
     if level <= NOT_EVALUATED:
         return Possible(_why_not(served, request, at, level), None, None)
     others = _others(served, connection, device["device_key"], now_s)
-    if others.chosen.any() and served.loop.aggregate == "enforce":
+    if served.is_lowered(others):
         level = int(served.residual().left(lowest, others).raw[at])
     return Possible("available", level, lowest) if level > NOT_EVALUATED else Possible("in_use", None, None)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -18,8 +17,9 @@ from sqlalchemy.exc import OperationalError
 from pipeline.files import JsonObject
 from pipeline.loop.devices import PLACE_STEPS, Registration, key_of_sent, note_device
 from pipeline.loop.members import Antenna, Findings, read_device
+from pipeline.loop.rpc import RpcRequest
 from pipeline.loop.storage import writing
-from pipeline.loop.tables import OFFER, REQUEST
+from pipeline.loop.tables import OFFER, REQUEST, TELEMETRY
 
 _LOG = logging.getLogger("channelmaps.serve")
 _MOST_WAITING = _MOST_SEEN = 100_000
@@ -27,11 +27,12 @@ _DAY_S = 86_400
 
 
 class JournalLine(NamedTuple):
-    """A request that was answered: the row of its log, and what it offered to which device."""
+    """A request that was answered: its row, what it offered to which device, its line in the log."""
 
     request: JsonObject
     offers: Sequence[JsonObject]
     device_desc: Mapping[str, Any]
+    told: str
 
 
 class Journal:
@@ -58,18 +59,25 @@ class Journal:
                 lines, self._lines = self._lines, []
             if not lines:
                 return
+            self._tell(lines)
             try:
                 self._write(lines)
             except OperationalError as error:
                 self.is_behind = True
                 with self._lock:
-                    self._lines = [*lines, *self._lines]
+                    self._lines = [*(line._replace(told="") for line in lines), *self._lines]
                 _LOG.error("journal: %s", type(error).__name__)
             except Exception as error:
                 _LOG.error("journal: %s, line by line", type(error).__name__)
                 self._write_each(lines)
             else:
                 self.is_behind = False
+
+    def _tell(self, lines: Sequence[JournalLine]) -> None:
+        """Lines of the log, once: those that could not be written before were told then."""
+        new = [line.told for line in lines if line.told]
+        if new:
+            _LOG.info("\n".join(new))
 
     def _write_each(self, lines: Sequence[JournalLine]) -> None:
         """Write lines of which one cannot be: that one is left out, or it would hold up all others."""
@@ -98,7 +106,7 @@ class Journal:
         """Remove requests and offers that are older than they are kept."""
         before_s = now_s - keep_days * _DAY_S
         with writing(self._engine, answers_stay=True) as connection:
-            for table in (REQUEST, OFFER):
+            for table in (REQUEST, OFFER, TELEMETRY):
                 connection.execute(delete(table).where(table.c.created_at < before_s))
 
 
@@ -106,10 +114,9 @@ def _made(line: JournalLine) -> JsonObject:
     return {"created_at": line.request["created_at"]}
 
 
-def request_row(
-    method: str, params: object, code: int, *, rpc_id: str, run_id: str, ms: float, at_s: int
-) -> JsonObject:
-    """A row of the log of requests; ``params`` as they came, whatever they are."""
+def request_row(request: RpcRequest, code: int, *, run_id: str, ms: float, at_s: int) -> JsonObject:
+    """A row of the log of requests; its parameters as they came, whatever they are."""
+    method, params = request.method.rpartition(".")[2], request.params
     given = params if isinstance(params, Mapping) else {}
     desc = given.get("deviceDesc")
     desc = desc if isinstance(desc, Mapping) else {}
@@ -117,14 +124,14 @@ def request_row(
     return {
         "created_at": at_s,
         "method": method.replace("\0", "")[:32],
-        "rpc_id": rpc_id[:256],
+        "rpc_id": str(request.request_id)[:256],
         "device_key": key_of_sent(desc) if desc else None,
         "lon_e7": lon_e7,
         "lat_e7": lat_e7,
         "code": code,
         "run_id": run_id,
         "ms": ms,
-        "body_sha256": sha256(repr(params).encode(errors="replace")).hexdigest(),
+        "body_sha256": request.body_sha256,
     }
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from uuid import uuid4
 
 from pipeline.files import JsonObject
+from pipeline.loop.devices import find_device, key_of_sent
 from pipeline.loop.members import Members
 from pipeline.loop.notices import notify_use
 from pipeline.loop.registering import init, register, verify_devices
@@ -68,14 +69,14 @@ class Handled(NamedTuple):
     ms: float
 
 
-def execute(served: Served, request: RpcRequest) -> Handled:
-    """Answer a request; never raises."""
+def execute(served: Served, request: RpcRequest, client: str = "") -> Handled:
+    """Answer a request; never raises. ``client``: SHA-256 of the token that came with it."""
     begun_s = time.perf_counter()
-    member, content, offers = _execute(served, request)
+    member, content, offers = _execute(served, request, client)
     return Handled(member, content, offers, 1e3 * (time.perf_counter() - begun_s))
 
 
-def _execute(served: Served, request: RpcRequest) -> tuple[str, JsonObject, list[JsonObject]]:
+def _execute(served: Served, request: RpcRequest, client: str) -> tuple[str, JsonObject, list[JsonObject]]:
     method = method_named(request.method)
     if method is None:
         return "error", rpc_error(-32601), []
@@ -84,12 +85,29 @@ def _execute(served: Served, request: RpcRequest) -> tuple[str, JsonObject, list
     now_s = served.clock.now_s()
     try:
         _refuse_moved(served, now_s)
+        _refuse_client(served, request.params, client)
         result, offers = method.answer(served, request.params, now_s)
         return "result", result | _change_of(served, now_s), offers
     except PawsError as error:
         return "error", error_object(_completed(served, error)), []
     except Exception as error:
         return "error", _incident(error), []
+
+
+def _refuse_client(served: Served, params: Members, client: str) -> None:
+    """UNAUTHORIZED where the settings demand a token and there is none, or that of another owner."""
+    tokens = served.loop.client_tokens
+    if not tokens:
+        return
+    owner = tokens.get(client)
+    if owner is None:
+        raise PawsError(Code.UNAUTHORIZED, "no token, or a wrong one")
+    desc = params.get("deviceDesc")
+    if owner and isinstance(desc, Mapping):
+        with served.engine.connect() as connection:
+            row = find_device(connection, key_of_sent(desc))
+        if row is not None and row["owner_key"] not in (None, owner):
+            raise PawsError(Code.UNAUTHORIZED, "the token is of another owner")
 
 
 def _completed(served: Served, error: PawsError) -> PawsError:

@@ -17,25 +17,35 @@ from sqlalchemy import Connection, insert, select, update
 
 from pipeline.files import JsonObject
 from pipeline.grid.grid import GEOD
+from pipeline.loop.asked_places import circle_of, sure_place
 from pipeline.loop.asking import (
     begin,
     check_registered,
     check_uncertainty,
-    circle_of,
     kind_of,
     read_desc,
     says_master,
     standing_of,
-    sure_place,
 )
 from pipeline.loop.counted import CountedUse, Known, Others
 from pipeline.loop.devices import PLACE_STEPS, device_key_of
+from pipeline.loop.fair_sharing import allowance_of, refuse_more
 from pipeline.loop.members import DeviceDesc, Members, Place, UsedSpectrum, read_place, read_spectra
 from pipeline.loop.rulesets import Ruleset
 from pipeline.loop.served import Served
 from pipeline.loop.storage import writing
 from pipeline.loop.tables import OFFER, USE
-from pipeline.loop.uses import ALIVE, ChannelUse, Offer, offer_of, until_s_of, uses_within, window_at
+from pipeline.loop.uses import (
+    ALIVE,
+    DISPLACED,
+    RESERVED,
+    ChannelUse,
+    Offer,
+    offer_of,
+    until_s_of,
+    uses_within,
+    window_at,
+)
 from pipeline.loop.withdrawals import Order, channel_numbers, withdrawn_channels
 from pipeline.query.paws import PAWS_VERSION, Code, PawsError
 
@@ -60,7 +70,7 @@ def notify_use(served: Served, params: Members, now_s: float) -> JsonObject:
             row, _, known = standing_of(connection, served, notice.key, notice.rulesets, at_s)
             check_registered(notice.rulesets, notice.device, row, brings_owner=False)
             notice = notice._replace(place=sure_place(served, notice.place))
-            _replace(connection, served, notice, known, at_s)
+            _replace(connection, served, notice, row, known, at_s)
         else:
             end_uses(connection, notice.key, at_s, "ended")
     return {"type": "SPECTRUM_USE_RESP", "version": PAWS_VERSION}
@@ -87,7 +97,9 @@ def _read(served: Served, params: Members) -> UseNotice:
     )
 
 
-def _replace(connection: Connection, served: Served, notice: UseNotice, known: Known, at_s: int) -> None:
+def _replace(
+    connection: Connection, served: Served, notice: UseNotice, row: JsonObject | None, known: Known, at_s: int
+) -> None:
     """Put a use in the place of the device's former one; one that is the same goes on."""
     offer, uses = _allowed(_living_offers(connection, served, notice, at_s), notice, at_s)
     # Of slaves that may be anywhere in their master's reach the offer's circle is that.
@@ -96,6 +108,9 @@ def _replace(connection: Connection, served: Served, notice: UseNotice, known: K
     until_s = until_s_of(offer, at_s, notice.spectra)
     new = [CountedUse(0, offer.layers, str(one.segment.channel), one.eirp_cdbm, *circle) for one in uses]
     _check_sum(served, known.others(notice.key, at_s), new)
+    allowance = allowance_of(served, connection, row, notice.key, known, circle, offer.profile, at_s)
+    window = window_at(offer, at_s)
+    refuse_more(allowance, window.segments if window else (), offer.free, [one.segment for one in uses])
     wanted = {
         "profile": offer.profile,
         "layers": list(offer.layers),
@@ -118,7 +133,10 @@ def _goes_on(connection: Connection, key: str, wanted: JsonObject, life: JsonObj
     of_device = (USE.c.device_key == key, USE.c.state.in_(ALIVE))
     found = connection.execute(select(USE).where(*of_device)).mappings().all()
     if not found or any(
-        row["state"] != "active" or any(row[name] != value for name, value in wanted.items()) for row in found
+        row["state"] != "active"
+        or row["reason"] == DISPLACED
+        or any(row[name] != value for name, value in wanted.items())
+        for row in found
     ):
         return False
     until_s = max(life["until_at"], *(row["until_at"] for row in found))
@@ -140,7 +158,7 @@ def _refuse_stopped(
 
 def _check_sum(served: Served, others: Others, new: Sequence[CountedUse]) -> None:
     """INVALID_VALUE where others took meanwhile what was offered."""
-    if served.loop.aggregate != "enforce" or not new or not others.chosen.any():
+    if not new or not served.is_lowered(others):
         return
     with served.reading:
         fits = served.residual().fits(new, others)
@@ -162,7 +180,7 @@ def end_uses(
     connection: Connection, device_key: str, at_s: int, state: str, reason: str | None = None
 ) -> None:
     """The uses of a device that still counted count no more."""
-    of_device = update(USE).where(USE.c.device_key == device_key, USE.c.state.in_(ALIVE))
+    of_device = update(USE).where(USE.c.device_key == device_key, USE.c.state.in_((*ALIVE, RESERVED)))
     connection.execute(of_device.values(state=state, ended_at=at_s, reason=reason))
 
 

@@ -123,7 +123,7 @@ def verdicts(served: Served, running: Sequence[RunningUse], now_s: int) -> list[
 def _fits(served: Served, one: RunningUse, kept: Sequence[RunningUse]) -> bool:
     """Whether a use fits beside those of other devices."""
     others = {other.use.use_id: other for other in kept if other.device_key != one.device_key}
-    if not others:
+    if not others and served.share == 1.0:
         return True
     table = use_table(
         {number: (other.device_key, other.use) for number, other in others.items()},

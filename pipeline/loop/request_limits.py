@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections import OrderedDict
 from collections.abc import Mapping
+from hashlib import sha256
 from threading import Lock
 from typing import NamedTuple
+
+from starlette.types import Receive
 
 _MOST_BUCKETS = 100_000
 LARGEST_BODY, _LARGEST_REQUEST = 1_048_576, 65_536
 _JSON_TYPES = ("application/json", "application/json-rpc")
 _BOM = b"\xef\xbb\xbf"
+_BODY_S = 10.0
 _GZIP = zlib.MAX_WBITS | 16
 
 
@@ -47,6 +52,30 @@ class Buckets:
         return 0.0 if taken else (1.0 - tokens) / self._per_s
 
 
+async def body_of(receive: Receive) -> bytes:
+    """The body, read no farther than any may be; Refused where it takes too long, or nobody waits."""
+    parts, size, more = [], 0, True
+    try:
+        async with asyncio.timeout(_BODY_S):
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Refused(408, {"connection": "close"})
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                more = message.get("more_body", False)
+                if size > LARGEST_BODY:
+                    raise Refused(413, {"connection": "close"})
+    except TimeoutError:
+        raise Refused(408, {"connection": "close"}) from None
+    return b"".join(parts)
+
+
+def token_sha256(authorization: str | None) -> str:
+    """SHA-256 (hex) of the token that a header brings."""
+    return sha256((authorization or "").removeprefix("Bearer ").encode()).hexdigest()
+
+
 class Http(NamedTuple):
     """Headers of a request that count, in lower case."""
 
@@ -55,6 +84,7 @@ class Http(NamedTuple):
     accept: str
     content_length: str | None
     chunked: bool
+    authorization: str
 
 
 def http_of(headers: Mapping[str, str]) -> Http:
@@ -65,6 +95,7 @@ def http_of(headers: Mapping[str, str]) -> Http:
         headers.get("accept", "*/*").lower(),
         headers.get("content-length"),
         "chunked" in headers.get("transfer-encoding", "").lower(),
+        headers.get("authorization", ""),
     )
 
 

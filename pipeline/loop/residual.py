@@ -53,12 +53,18 @@ class _Stored(NamedTuple):
 class Residual:
     """What is left at places of an open run; shares of uses are kept by the number of the use."""
 
-    def __init__(self, database: Database, limits: VictimLimits | None) -> None:
-        """``limits`` None: from the run alone, whose bookings each device keeps off by itself."""
+    def __init__(self, database: Database, limits: VictimLimits | None, share: float = 1.0) -> None:
+        """``limits`` None: from the run alone, whose bookings each device keeps off by itself.
+
+        ``share``: this database's part of what devices together may cause.
+        """
+        self._whole = share
         self._database = database.base or database
         self._limits = limits
         self._known: OrderedDict[int, _Stored] = OrderedDict()
         self._numbers: dict[ReceiverGroup, int] = {}
+        self._table: UseTable | None = None
+        self._shares = np.zeros(0)
         self._channels = {
             str(entry["id"]): {str(one["channel"]) for one in channel_entries(database.facts, entry)}
             for entry in database.facts["devices"]
@@ -85,6 +91,22 @@ class Residual:
         parts = np.concatenate([np.zeros(0), *(one.parts for one in stored)])
         sums = np.bincount(numbers, parts, minlength=len(self._numbers)).tolist()
         return Share(of_all, dict(zip(self._numbers, sums, strict=True)))
+
+    def _taken_near(self, found: Found, others: Others) -> Share | None:
+        """The shares of the uses that count at a place; None where there are none."""
+        if self._limits is None:  # every use counts everywhere
+            shares = self._of_all(others.table)[others.chosen]
+            return Share(float(shares.sum()), {}) if shares.size else None
+        location, profile = found.location, str(found.layers[-1]["id"])
+        near = self.near(others, profile, (location.lon_deg, location.lat_deg, found.radius_m))
+        return self._taken(near) if near else None
+
+    def _of_all(self, table: UseTable) -> NDArray[np.float64]:
+        """Shares of the uses of a table of all receivers, added up once for each table."""
+        if self._table is not table:
+            self._table = table
+            self._shares = np.array([self._stored(use).of_all for use in table.uses], dtype=np.float64)
+        return self._shares
 
     def _knows(self, layers: Iterable[str], channel: str) -> bool:
         """Whether the run has the devices and the channel of a use: one before it may have had others."""
@@ -128,11 +150,10 @@ class Residual:
 
     def left(self, found: Found, others: Others) -> Found:
         """What was found, no channel above what the uses leave."""
-        location, profile = found.location, str(found.layers[-1]["id"])
-        near = self.near(others, profile, (location.lon_deg, location.lat_deg, found.radius_m))
-        if not near:
+        taken = self._taken_near(found, others)
+        if taken is None and self._whole == 1.0:
             return found
-        taken = self._taken(near)
+        taken = taken or Share(0.0, {})
         raw = [
             self._left_in(found, str(entry["channel"]), level, taken)
             for entry, level in zip(found.entries, found.raw.tolist(), strict=True)
@@ -147,11 +168,11 @@ class Residual:
         limits = self._limits_of(layers, channel, found.location, found.radius_m)
         if limits is None:
             part = taken.of_all + max(taken.by_receivers.values(), default=0.0)
-            return _lowered(level, level / _CENTI, part)
+            return self._lowered(level, level / _CENTI, part)
         lowest = level
         for key, limit_dbm in limits.items():
             part = taken.of_all + taken.by_receivers.get(key, 0.0)
-            lowest = min(lowest, _lowered(level, limit_dbm, part))
+            lowest = min(lowest, self._lowered(level, limit_dbm, part))
         return lowest
 
     def _limits_of(
@@ -173,16 +194,42 @@ class Residual:
         """Whether a device's uses and those of others are together within what one device may cause."""
         first = new[0]
         near = self.near(others, first.layers[-1], (first.lon_deg, first.lat_deg, first.radius_m))
-        if not near:
+        if not near and self._whole == 1.0:
             return True
+        full = self._whole * _FULL
         taken = self._taken(near)
         more = _sum_of([self._share_of(use) for use in new])
         if more.of_all > 0.0:
-            return taken.of_all + max(taken.by_receivers.values(), default=0.0) + more.of_all <= _FULL
+            return taken.of_all + max(taken.by_receivers.values(), default=0.0) + more.of_all <= full
         return all(
-            taken.of_all + taken.by_receivers.get(key, 0.0) + part <= _FULL
+            taken.of_all + taken.by_receivers.get(key, 0.0) + part <= full
             for key, part in more.by_receivers.items()
         )
+
+    def in_the_way(self, found: Found, channel: str, others: Others) -> list[CountedUse]:
+        """The uses that take something of what receivers of a channel allow at a place."""
+        location, layers = found.location, [str(layer["id"]) for layer in found.layers]
+        near = self.near(others, layers[-1], (location.lon_deg, location.lat_deg, found.radius_m))
+        limits = self._limits_of(layers, channel, location, found.radius_m)
+        wanted = (
+            None if limits is None else {self._numbers.setdefault(key, len(self._numbers)) for key in limits}
+        )
+        return [
+            use
+            for use in near
+            for stored in [self._stored(use)]
+            if wanted is None or stored.of_all > 0.0 or wanted & set(stored.receivers.tolist())
+        ]
+
+    def _lowered(self, level: int, limit_dbm: float, part: float) -> int:
+        """A raw level below what is left of a limit of which a part is taken, rounded down."""
+        left = self._whole - part
+        if left >= 1.0:
+            return level
+        if left <= _NOISE:
+            return NOT_PERMITTED
+        centi = math.floor(_CENTI * (limit_dbm + 10.0 * math.log10(left)) + _NOISE_CENTI)
+        return max(min(level, centi), NOT_PERMITTED)
 
 
 def are_within(
@@ -212,14 +259,3 @@ def _sum_of(shares: Sequence[Share]) -> Share:
         for key, part in share.by_receivers.items():
             total[key] = total.get(key, 0.0) + part
     return Share(math.fsum(share.of_all for share in shares), total)
-
-
-def _lowered(level: int, limit_dbm: float, part: float) -> int:
-    """A raw level below what is left of a limit of which a part is taken, rounded down."""
-    left = 1.0 - part
-    if part <= 0.0:
-        return level
-    if left <= _NOISE:
-        return NOT_PERMITTED
-    centi = math.floor(_CENTI * (limit_dbm + 10.0 * math.log10(left)) + _NOISE_CENTI)
-    return max(min(level, centi), NOT_PERMITTED)

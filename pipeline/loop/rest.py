@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Table, func, select
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from pipeline.files import JsonObject
-from pipeline.loop.request_limits import Refused
+from pipeline.loop.request_limits import Refused, body_of, token_sha256
 from pipeline.loop.served import Served
+from pipeline.loop.storage import writing
 from pipeline.loop.tables import DEVICE, USE
+from pipeline.loop.telemetry import TelemetryEntry, Untold, read_entries, store_entries
 from pipeline.loop.uses import ALIVE
 from pipeline.publish.release import REPORT
 from pipeline.query.paws import Code, PawsError, error_object
@@ -92,6 +94,7 @@ class Rest:
             Route("/v1/availability", self.availability, methods=["GET"]),
             Route("/v1/devices", self.devices, methods=["GET"]),
             Route("/v1/uses", self.uses, methods=["GET"]),
+            Route("/v1/telemetry", self.telemetry, methods=["POST"]),
             Route("/v1/openapi.json", self.openapi, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
             Route(f"/{REPORT}", self.report, methods=["GET"]),
@@ -133,10 +136,30 @@ class Rest:
             rows = [dict(row) for row in connection.execute(wanted).mappings()]
         return JSONResponse(rows, headers=_QUIET)
 
+    async def telemetry(self, request: Request) -> Response:
+        """Traffic that masters tell of, with the token of their owner or of the settings."""
+        try:
+            self._limit_place(request)
+            owner = self._served.loop.client_tokens.get(token_sha256(request.headers.get("authorization")))
+            if owner is None and not self._is_admin(request):
+                return Response(status_code=401, headers=_QUIET | {"www-authenticate": "Bearer"})
+            body = await body_of(request.receive)
+            entries = read_entries(body, request.headers.get("content-type", ""))
+            await run_in_threadpool(self._store, entries, owner or None)
+        except Refused as refused:
+            return Response(status_code=refused.status, headers=_QUIET | refused.headers)
+        except Untold as untold:
+            return JSONResponse({"error": untold.why}, status_code=untold.status, headers=_QUIET)
+        return JSONResponse({"stored": len(entries)}, headers=_QUIET)
+
+    def _store(self, entries: Sequence[TelemetryEntry], owner: str | None) -> None:
+        with writing(self._served.engine, answers_stay=True) as connection:
+            store_entries(connection, entries, owner, int(self._served.clock.now_s()))
+
     def _is_admin(self, request: Request) -> bool:
         wanted = self._served.loop.admin_token_sha256
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        return wanted is not None and hmac.compare_digest(sha256(given.encode()).hexdigest(), wanted)
+        given = token_sha256(request.headers.get("authorization"))
+        return wanted is not None and hmac.compare_digest(given, wanted)
 
     def metrics(self, _: Request) -> Response:
         """RequestCounts for Prometheus; of devices only how many there are."""
@@ -193,6 +216,17 @@ def _asked(given: Mapping[str, str]) -> Asked:
     )
 
 
+def _telemetry() -> JsonObject:
+    entries = {"type": "array", "maxItems": 1000, "items": TelemetryEntry.model_json_schema()}
+    told = {"200": "stored", "400": "not as it should be", "401": "no token", "404": "no such device"}
+    told |= {"408": "too slow", "413": "too large", "415": "neither JSON nor CSV", "429": "asked too often"}
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": entries}}},
+        "security": [{"token": []}],
+        "responses": {status: {"description": text} for status, text in told.items()},
+    }
+
+
 def _openapi() -> JsonObject:
     """OpenAPI 3.1 of the paths for tools; PAWS is described by RFC 7545."""
     parameters = [
@@ -224,6 +258,7 @@ def _openapi() -> JsonObject:
             "/v1/availability": {"get": {"parameters": parameters, "responses": answers}},
             "/v1/devices": {"get": table},
             "/v1/uses": {"get": table},
+            "/v1/telemetry": {"post": _telemetry()},
             "/health": {
                 "get": plain | {"responses": {**plain["responses"], "503": {"description": "not answering"}}}
             },

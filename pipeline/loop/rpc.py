@@ -11,8 +11,9 @@ import json
 import re
 import secrets
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, NamedTuple, NoReturn
 
 from pipeline.files import JsonObject
@@ -37,11 +38,15 @@ Handler = Callable[["RpcRequest"], tuple[str, JsonObject]]
 
 
 class RpcRequest(NamedTuple):
-    """One valid request; ``request_id`` as JSON text, None for a notification, which is never executed."""
+    """One valid request; ``request_id`` as JSON text, None for a notification, which is never executed.
+
+    ``body_sha256`` of the whole body that it came in.
+    """
 
     method: str
     params: Any
     request_id: str | None
+    body_sha256: str = ""
 
 
 class RpcFault(NamedTuple):
@@ -77,11 +82,12 @@ def read_envelope(body: bytes) -> Envelope:
         content = _parsed(body)
     except (ValueError, RecursionError):
         return Envelope([RpcFault(-32700)], is_batch=False)
+    digest = sha256(body).hexdigest()
     if not isinstance(content, list):
-        return Envelope([_request_of(content)], is_batch=False)
+        return Envelope([_request_of(content, digest)], is_batch=False)
     if not 1 <= len(content) <= _LARGEST_BATCH:
         return Envelope([RpcFault(-32600)], is_batch=False)
-    return Envelope([_request_of(one) for one in content], is_batch=True)
+    return Envelope([_request_of(one, digest) for one in content], is_batch=True)
 
 
 def answer_envelope(envelope: Envelope, handle: Handler) -> bytes | None:
@@ -128,7 +134,7 @@ def _error_text(code: int, request_id: str) -> str:
     return f'{{"jsonrpc":"2.0","error":{json.dumps(rpc_error(code))},"id":{request_id}}}'
 
 
-def _request_of(content: object) -> RpcRequest | RpcFault:
+def _request_of(content: object, digest: str) -> RpcRequest | RpcFault:
     if not isinstance(content, dict):
         return RpcFault(-32600)
     request_id = _id_text(content["id"]) if "id" in content else None
@@ -141,7 +147,7 @@ def _request_of(content: object) -> RpcRequest | RpcFault:
         or not isinstance(params, dict | list | None)
     ):
         return RpcFault(-32600, request_id or "null")
-    return RpcRequest(method, {} if params is None else params, request_id)
+    return RpcRequest(method, {} if params is None else params, request_id, digest)
 
 
 def _id_text(value: object) -> str | None:
@@ -158,10 +164,9 @@ def _id_text(value: object) -> str | None:
 
 def _parsed(body: bytes) -> object:
     text = body.decode("utf-8-sig")
-    _check_depth(text)
-    content: object = json.loads(
-        text, object_pairs_hook=_members, parse_float=_exact, parse_int=_whole, parse_constant=_no_number
-    )
+    if text.count("[") + text.count("{") > _DEEPEST:
+        _check_depth(text)
+    content: object = _DECODER.decode(text)
     if _HALF_CHARACTER.search(text) and not is_text(content):
         raise ValueError("a lone surrogate")
     return content
@@ -178,12 +183,10 @@ def _check_depth(text: str) -> None:
                 raise ValueError("nested too deeply")
 
 
-def _members(pairs: Iterable[tuple[str, object]]) -> JsonObject:
-    found: JsonObject = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError("a member is named twice")
-        found[name] = value
+def _members(pairs: Sequence[tuple[str, object]]) -> JsonObject:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a member is named twice")
     return found
 
 
@@ -205,3 +208,8 @@ def _whole(text: str) -> int | _Exact:
 
 def _no_number(_: str) -> NoReturn:
     raise ValueError("no number of JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_members, parse_float=_exact, parse_int=_whole, parse_constant=_no_number
+)

@@ -8,6 +8,7 @@ import ipaddress
 import json
 import logging
 import os
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -40,6 +41,7 @@ class Listening(NamedTuple):
     tls_cert: Path | None
     tls_key: Path | None
     workers: int
+    client_ca: Path | None = None
 
 
 class TimedHttp(HttpToolsProtocol):
@@ -77,7 +79,9 @@ class TimedHttp(HttpToolsProtocol):
             self._timer = None
 
 
-def listening(listen: str, cert: Path | None, key: Path | None, workers: int) -> Listening:
+def listening(
+    listen: str, cert: Path | None, key: Path | None, workers: int, client_ca: Path | None = None
+) -> Listening:
     """Where ``--listen HOST:PORT`` is; InputError for what is none, or half of what TLS needs."""
     host, _, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
@@ -86,10 +90,12 @@ def listening(listen: str, cert: Path | None, key: Path | None, workers: int) ->
     if (cert is None) != (key is None):
         missing = "--tls-key" if key is None else "--tls-cert"
         raise InputError("is missing", field=missing, allowed="a certificate and its key")
-    for field, path in (("--tls-cert", cert), ("--tls-key", key)):
+    if client_ca is not None and cert is None:
+        raise InputError("is without TLS", field="--client-ca", allowed="with --tls-cert and --tls-key")
+    for field, path in (("--tls-cert", cert), ("--tls-key", key), ("--client-ca", client_ca)):
         if path is not None and not path.is_file():
             raise InputError("is no file", field=field, value=str(path), allowed="a file in PEM format")
-    return Listening(host, int(port), cert, key, workers)
+    return Listening(host, int(port), cert, key, workers, client_ca)
 
 
 def is_local(host: str) -> bool:
@@ -181,6 +187,8 @@ def _options(where: Listening) -> dict[str, Any]:
         "http": TimedHttp,
         "ssl_certfile": where.tls_cert,
         "ssl_keyfile": where.tls_key,
+        "ssl_ca_certs": where.client_ca,
+        "ssl_cert_reqs": ssl.CERT_NONE if where.client_ca is None else ssl.CERT_REQUIRED,
         "timeout_keep_alive": _KEEP_ALIVE_S,
         "timeout_graceful_shutdown": _STOP_S,
         "timeout_worker_healthcheck": _STOP_S,

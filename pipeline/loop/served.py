@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from sqlalchemy import Engine
@@ -24,14 +24,16 @@ from pipeline.config.load import read_model
 from pipeline.config.loop import Loop
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
-from pipeline.loop.counted import Counted
+from pipeline.loop.counted import Counted, Others
+from pipeline.loop.ground_heights import Files, terrain_files
 from pipeline.loop.residual import Residual
 from pipeline.loop.rulesets import Ruleset, served_rulesets
+from pipeline.loop.storage import QuickReads
 from pipeline.loop.victim_limits import VictimLimits, maps_of_run
 from pipeline.publish.release import LATEST, MANIFEST
-from pipeline.query.database import Database, close_database, open_database
-from pipeline.query.paws import instant_s
-from pipeline.query.query import Found
+from pipeline.query.database import Database, close_database, open_database, with_blocks
+from pipeline.query.paws import Segment, instant_s
+from pipeline.query.query import Found, segments_of
 from pipeline.query.results import read_public_run
 
 _LOG = logging.getLogger("channelmaps.serve")
@@ -41,7 +43,9 @@ _LONGEST_ANSWER_S = 86_400
 _NEIGHBOUR = "Neighbour listing"
 # A wall clock that goes back by more is a fault: instants would be decided twice.
 _BACK_S = 1.0
-_MOST_PLACES = 20_000
+_MOST_PLACES, _MOST_OF_RUN = 20_000, 10_000
+# Of the rasters in memory, of each worker.
+_MOST_BYTES = 256 << 20
 
 
 class Clock:
@@ -82,13 +86,18 @@ class Served:
         self.clock = clock
         self.run = open_run(results)
         self.rulesets = self._rulesets()
+        self.terrain: Files = terrain_files(results)  # of the run, for heights above sea level
         self._residual: Residual | None = None
-        self.counted = Counted()
+        self.quick = QuickReads(engine)
+        self.counted = Counted(with_levels=loop.policy == "priority")
         self.neighbours = neighbours_of(loop)
         self.flush: Callable[[], None] = lambda: None  # writes answers that wait to be written
         self.ended_orders: set[int] = set()  # orders whose uses were ended
         self.reading = Lock()  # rasters are not for several threads
         self._places: OrderedDict[Hashable, Found] = OrderedDict()
+        self._texts: dict[int, JsonObject] = {}
+        self._of_run: dict[Hashable, Any] = {}
+        self.has_shares = any(value is not None for value in loop.sharing.model_dump().values())
 
     @property
     def database(self) -> Database:
@@ -111,9 +120,31 @@ class Served:
         """
         found = self._places.pop(place, None) or find()
         self._places[place] = found
+        self._texts.setdefault(id(found), {})
         if len(self._places) > _MOST_PLACES:
-            self._places.popitem(last=False)
+            _, oldest = self._places.popitem(last=False)
+            del self._texts[id(oldest)]
         return found
+
+    def kept(self, found: Found, name: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - of many kinds
+        """What was made of a place before, by name, else what is made now; kept as long as the place is."""
+        texts = self._texts.get(id(found), {})
+        if name not in texts:
+            texts[name] = make()
+        return texts[name]
+
+    def of_run(self, key: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - of many kinds
+        """What is the same for all requests of a kind while the run answers, made once."""
+        known = self._of_run
+        if key not in known:
+            if len(known) >= _MOST_OF_RUN:
+                known.clear()
+            known[key] = make()
+        return known[key]
+
+    def segments_of(self, found: Found) -> tuple[Segment, ...]:
+        """The channels that are available; of a place that is kept the same object."""
+        return self.kept(found, "segments", lambda: tuple(segments_of(found.entries, found.raw)))
 
     def residual(self) -> Residual:
         """What uses leave of the run that answers; made when there is a first use."""
@@ -122,17 +153,32 @@ class Served:
             limits = None if maps is None else VictimLimits(maps, self.database)
             if limits is None:
                 _LOG.warning(json.dumps({"event": "aggregate", "limits": "of the run alone"}))
-            self._residual = Residual(self.database, limits)
+            self._residual = Residual(self.database, limits, self.share)
         return self._residual
+
+    @property
+    def share(self) -> float:
+        """Part of what devices together may cause that is left to this database."""
+        return self.loop.share or 1.0 / self.loop.databases
+
+    def is_lowered(self, others: Others) -> bool:
+        """Whether devices get less than the run permits: for the uses of others, or of other databases."""
+        if self.loop.aggregate != "enforce":
+            return False
+        return self.share < 1.0 or bool(others.table.uses and others.chosen.any())
 
     def refresh(self) -> bool:
         """Open the latest run if it is another one; whether it was. One that cannot be opened is left."""
         with suppress(OSError, InputError):
             if _mark_of(self.results) != self.run.mark:
                 opened = open_run(self.results)
+                terrain = terrain_files(self.results)
                 with self.reading:
+                    self.terrain = terrain
                     before, self.run, self._residual = self.run, opened, None
                     self._places.clear()
+                    self._texts.clear()
+                    self._of_run = {}
                     self.rulesets = self._rulesets()
                     close_database(before.database)
                 return True
@@ -142,7 +188,7 @@ class Served:
 def open_run(results: Path) -> OpenRun:
     """The latest run of a territory's folder, or the run there."""
     mark = _mark_of(results)
-    database = open_database(results)
+    database = with_blocks(open_database(results), _MOST_BYTES)
     from_s, until_s = (instant_s(database.valid[name]) for name in ("startTime", "stopTime"))
     return OpenRun(database, from_s, until_s, mark)
 

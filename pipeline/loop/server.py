@@ -12,9 +12,11 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +25,24 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from pipeline.config.loop import LoopRate
 from pipeline.files import JsonObject
 from pipeline.loop.journal import Journal, JournalLine, request_row
 from pipeline.loop.methods import METHODS, execute, method_named
-from pipeline.loop.request_limits import LARGEST_BODY, Buckets, Refused, check_http, content_of, http_of
+from pipeline.loop.request_limits import (
+    Buckets,
+    Refused,
+    body_of,
+    check_http,
+    content_of,
+    http_of,
+    token_sha256,
+)
 from pipeline.loop.rest import RequestCounts, Rest
 from pipeline.loop.rpc import Envelope, RpcRequest, answer_envelope, read_envelope
 from pipeline.loop.served import Clock, Served, loop_settings
@@ -41,11 +52,12 @@ from pipeline.query.paws import instant_text
 
 SETTINGS = "CHANNELMAPS_SERVE"
 _LOG = logging.getLogger("channelmaps.serve")
-_BODY_S, _REQUEST_S = 10.0, 30.0
+_REQUEST_S = 30.0
 _FLUSH_S, _REFRESH_S, _SETTLE_S, _FORGET_S = 0.2, 1.0, 1.0, 3600.0
 _RETRY_S = 10
 _QUIET = {"cache-control": "no-store"}
 _SHORT_HASH = 12
+_PAWS = "/paws"
 
 
 class ServerSettings(BaseModel):
@@ -73,84 +85,87 @@ class Worker:
         self.served.flush = self.journal.flush
         self.counts = RequestCounts()
         self._buckets = _buckets_of(loop.rate)
+        self._limits_devices = loop.rate.device_per_s > 0.0 or loop.rate.register_per_min > 0.0
         self._refreshed_s = self._forgot_s = self._settled_s = time.monotonic()
 
-    async def paws(self, request: Request) -> Response:
+    async def paws(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /paws`: JSON-RPC; every answer of it is HTTP 200."""
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers=_QUIET | self._cors())
-        if request.method != "POST":
-            return Response(status_code=405, headers=_QUIET | {"allow": "POST"})
-        try:
-            async with asyncio.timeout(_REQUEST_S):
-                return await self._paws(request)
-        except Refused as refused:
-            return Response(status_code=refused.status, headers=_QUIET | refused.headers)
-        except (TimeoutError, ClientDisconnect):
-            return Response(status_code=408, headers=_QUIET | {"connection": "close"})
+        answer: bytes | None = None
+        status, headers = 204, _QUIET | self._cors()
+        if scope["method"] not in ("POST", "OPTIONS"):
+            status, headers = 405, _QUIET | {"allow": "POST"}
+        elif scope["method"] == "POST":
+            try:
+                async with asyncio.timeout(_REQUEST_S):
+                    answer = await self._paws(scope, receive)
+                if answer is not None:
+                    status = 200
+            except Refused as refused:
+                status, headers = refused.status, _QUIET | refused.headers
+            except TimeoutError:
+                status, headers = 408, _QUIET | {"connection": "close"}
+        await _send(send, status, headers, answer)
 
-    async def _paws(self, request: Request) -> Response:
-        http = http_of(request.headers)
+    async def _paws(self, scope: Scope, receive: Receive) -> bytes | None:
+        http = http_of(_headers_of(scope))
         check_http(http)
         if not self.served.clock.is_steady():
             raise Refused(503, {"retry-after": str(_RETRY_S)})
-        self._take("address", self._address_of(request))
-        envelope = read_envelope(content_of(await _body_of(request), http.content_encoding))
+        self._take("address", self._address_of(scope))
+        envelope = read_envelope(content_of(await body_of(receive), http.content_encoding))
         self._limit_devices(envelope)
         self._refresh()
-        answer = await self._answer(envelope)
-        if answer is None:
-            return Response(status_code=204, headers=_QUIET | self._cors())
-        return Response(answer, media_type="application/json", headers=_QUIET | self._cors())
+        client = token_sha256(http.authorization) if self.served.loop.client_tokens else ""
+        return await self._answer(envelope, client)
 
-    async def _answer(self, envelope: Envelope) -> bytes | None:
+    async def _answer(self, envelope: Envelope, client: str) -> bytes | None:
         """Answers of an envelope; what writes waits for the disk in a thread of its own."""
         asked = [part for part in envelope.parts if isinstance(part, RpcRequest)]
         methods = [method_named(part.method) for part in asked if part.request_id is not None]
-        if any(method is not None and method.writes for method in methods) or any(map(_brings_owner, asked)):
-            return await run_in_threadpool(self._answer_after_writing, envelope)
+        writes = any(method is not None and method.writes for method in methods)
+        if writes or any(map(_brings_owner, asked)) or self.served.loop.policy == "priority":
+            return await run_in_threadpool(self._answer_after_writing, envelope, client)
         if envelope.is_batch or METHODS["getSpectrumBatch"] in methods:  # others do not wait for all of it
-            answer = await run_in_threadpool(answer_envelope, envelope, self._handle)
+            answer = await run_in_threadpool(answer_envelope, envelope, partial(self._handle, client))
         else:
-            answer = answer_envelope(envelope, self._handle)
+            answer = answer_envelope(envelope, partial(self._handle, client))
         if self.settings.workers > 1:
             await run_in_threadpool(self.journal.flush)  # the next request may come to another worker
         return answer
 
-    def _answer_after_writing(self, envelope: Envelope) -> bytes | None:
-        return answer_envelope(envelope, self._handle_after_writing)
+    def _answer_after_writing(self, envelope: Envelope, client: str) -> bytes | None:
+        return answer_envelope(envelope, partial(self._handle_after_writing, client))
 
-    def _handle_after_writing(self, request: RpcRequest) -> tuple[str, JsonObject]:
+    def _handle_after_writing(self, client: str, request: RpcRequest) -> tuple[str, JsonObject]:
         self.journal.flush()  # a notice finds the offer that was answered just now
-        return self._handle(request)
+        return self._handle(client, request)
 
-    def _handle(self, request: RpcRequest) -> tuple[str, JsonObject]:
-        outcome = execute(self.served, request)
+    def _handle(self, client: str, request: RpcRequest) -> tuple[str, JsonObject]:
+        outcome = execute(self.served, request, client)
         code = int(outcome.content["code"]) if outcome.member == "error" else 0
         row = request_row(
-            request.method.rpartition(".")[2],
-            request.params,
+            request,
             code,
-            rpc_id=str(request.request_id),
             run_id=self.served.database.run_id,
             ms=round(outcome.ms, 3),
             at_s=int(self.served.clock.now_s()),
         )
-        self.journal.add(JournalLine(row, outcome.offers, _desc_of(request.params)))
+        self.journal.add(JournalLine(row, outcome.offers, _desc_of(request.params), _told(row)))
         self.counts.add("other" if method_named(request.method) is None else row["method"], code, outcome.ms)
-        _log_request(row)
         return outcome.member, outcome.content
 
-    def _address_of(self, request: Request) -> str:
+    def _address_of(self, scope: Scope) -> str:
         """Who asks: the peer, or the last address that a trusted proxy names."""
-        forwarded = request.headers.getlist("x-forwarded-for")  # a proxy may add a line of its own
-        if self.settings.behind_proxy and forwarded:
-            return forwarded[-1].rpartition(",")[2].strip()
-        return request.client.host if request.client else ""
+        if self.settings.behind_proxy:
+            # A proxy may add a line of its own.
+            forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+            if forwarded:
+                return str(forwarded[-1].decode("latin-1").rpartition(",")[2].strip())
+        return str(scope["client"][0]) if scope.get("client") else ""
 
     def limit_place(self, request: Request) -> None:
         """Refused for an address that asks for places too often; devices behind it are not starved."""
-        self._take("place", self._address_of(request))
+        self._take("place", self._address_of(request.scope))
 
     def _take(self, bucket: str, key: str) -> None:
         wait_s = self._buckets[bucket].wait_s(key, time.monotonic())
@@ -158,6 +173,8 @@ class Worker:
             raise Refused(429, {"retry-after": str(int(wait_s) + 1)})
 
     def _limit_devices(self, envelope: Envelope) -> None:
+        if not self._limits_devices:
+            return
         for part in envelope.parts:
             if isinstance(part, RpcRequest) and (desc := _desc_of(part.params)):
                 names = ("manufacturerId", "fccId", "modelId", "serialNumber")
@@ -266,32 +283,42 @@ def _brings_owner(request: RpcRequest) -> bool:
     return isinstance(request.params, dict) and request.params.get("owner") is not None
 
 
-def _log_request(row: JsonObject) -> None:
-    """One line a request, without places and without names."""
-    key = row["device_key"]
-    line = {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "method": row["method"],
-        "code": row["code"],
-        "ms": row["ms"],
-        "device": None if key is None else key[:_SHORT_HASH],
-    }
-    _LOG.info(json.dumps(line))
+def _told(row: JsonObject) -> str:
+    """A line for a request, without places and without names."""
+    time_text = datetime.now(UTC).isoformat(timespec="milliseconds")
+    method, key = json.dumps(row["method"]), row["device_key"]
+    device = "null" if key is None else f'"{key[:_SHORT_HASH]}"'
+    return (
+        f'{{"time": "{time_text}", "method": {method}, "code": {row["code"]}, "ms": {row["ms"]}, '
+        f'"device": {device}}}'
+    )
 
 
-async def _body_of(request: Request) -> bytes:
-    """The body, read no farther than any may be; Refused where it takes too long."""
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(_BODY_S):
-            async for part in request.stream():
-                parts.append(part)
-                size += len(part)
-                if size > LARGEST_BODY:
-                    raise Refused(413, {"connection": "close"})
-    except TimeoutError:
-        raise Refused(408, {"connection": "close"}) from None
-    return b"".join(parts)
+def _headers_of(scope: Scope) -> dict[str, str]:
+    """Headers by name in lower case, of several of one name the first."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+
+
+async def _send(send: Send, status: int, headers: Mapping[str, str], body: bytes | None) -> None:
+    """A whole answer."""
+    told = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    if status != HTTPStatus.NO_CONTENT:
+        told.append((b"content-length", str(len(body or b"")).encode()))
+    if body is not None:
+        told.append((b"content-type", b"application/json"))
+    await send({"type": "http.response.start", "status": status, "headers": told})
+    await send({"type": "http.response.body", "body": body or b""})
+
+
+class DeviceApplication(Starlette):
+    """The application: devices are answered without what pages need."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection's request."""
+        if scope["type"] == "http" and scope["path"] == _PAWS:
+            await self.state.worker.paws(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def make_app(settings: ServerSettings) -> Starlette:
@@ -306,10 +333,8 @@ def make_app(settings: ServerSettings) -> Starlette:
         worker.journal.flush()
         worker.served.engine.dispose()
 
-    every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-    made = Starlette(
+    made = DeviceApplication(
         routes=[
-            Route("/paws", worker.paws, methods=every),
             Route("/health", worker.health, methods=["GET"]),
             Route("/listing.json", worker.listing, methods=["GET"]),
             *Rest(worker.served, worker.counts, worker.limit_place).routes(),

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
-
-import numpy as np
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 from pipeline.files import JsonObject
-from pipeline.loop.asking import (
-    Asked,
-    check_layers,
-    check_master,
-    check_registered,
-    checked_place,
-    circle_of,
-    profile_of,
-    read_asked,
-    refuse_new_owner,
-    request_at,
-    standing_of,
-)
+from pipeline.loop.answer_setting import Setting, found_around, setting_of, with_room
+from pipeline.loop.asked_places import at_least, checked_place, circle_of, with_ground
+from pipeline.loop.asking import Asked, read_asked, refuse_new_owner
 from pipeline.loop.counted import Others
-from pipeline.loop.devices import Registration, device_key_of, find_device, register_device
+from pipeline.loop.devices import Registration, find_device, register_device
+from pipeline.loop.fair_sharing import allowance_of, fair_segments
 from pipeline.loop.members import Members, Place
 from pipeline.loop.rpc import Written, json_text
 from pipeline.loop.rulesets import ETSI, Ruleset, ruleset_info
-from pipeline.loop.served import Served, end_s, polling_s
+from pipeline.loop.served import Served
 from pipeline.loop.storage import writing
 from pipeline.loop.uses import Offer, OfferedWindow, offer_columns
-from pipeline.loop.withdrawals import Order, channel_numbers, ordered_polling_s, withdrawn_channels
-from pipeline.quantise import NOT_PERMITTED
-from pipeline.query.database import Database
+from pipeline.loop.withdrawals import channel_numbers, withdrawn_channels
 from pipeline.query.paws import (
     PAWS_VERSION,
     Code,
@@ -41,50 +29,32 @@ from pipeline.query.paws import (
     Segment,
     frequency_ranges,
     instant_text,
-    spectrum,
+    spectrum_text,
 )
-from pipeline.query.query import (
-    Found,
-    TimedFound,
-    device_desc_of,
-    evaluated_in_all,
-    found_for,
-    layers_of,
-    over_time,
-    own_members,
-    segments_of,
-    usable_of,
-)
+from pipeline.query.query import Found, TimedFound, device_desc_of, evaluated_in_all, over_time, own_members
 
 _RESTRICTION, _CUT_OFF = "etsiEnSimultaneousChannelOperationRestriction", 30
 _LEAST_FOR_ALL = "1"
-_MOST_SPECTRA = 4096
 
 
 class Offered(NamedTuple):
-    """An answer for one place: a SpectrumSpec under each ruleset, what they offer, our own members."""
+    """An answer for one place: a SpectrumSpec under each ruleset, what they offer, our own members.
+
+    ``rows``: the windows of each offer as JSON.
+    """
 
     place: Place
     specs: list[JsonObject]
     offers: list[Offer]
+    rows: list[Written]
     own: JsonObject
-
-
-class Setting(NamedTuple):
-    """What the places of one request share: instants in UTC seconds, orders in force, uses of others."""
-
-    now_s: int
-    from_s: int
-    until_s: int
-    polling_s: int
-    orders: Sequence[Order]
-    uses: Others | None
 
 
 def answer_spectrum(served: Served, params: Members, now_s: float) -> tuple[JsonObject, list[JsonObject]]:
     """AVAIL_SPECTRUM_RESP, and the rows of its offers."""
     asked, (place,) = read_asked(served, params, "AVAIL_SPECTRUM_REQ", "location")
-    offered = _offered(served, asked, _setting_of(served, asked, place, now_s), place)
+    setting = with_room(served, asked, setting_of(served, asked, place, now_s), place)
+    offered = _offered(served, asked, setting, place)
     _register_owned(served, asked, place, math.ceil(now_s))
     result = _head(served, "AVAIL_SPECTRUM_RESP", asked, now_s) | {"spectrumSpecs": offered.specs}
     return result | {"location": place.sent} | offered.own, _offer_rows(asked, [offered])
@@ -93,7 +63,7 @@ def answer_spectrum(served: Served, params: Members, now_s: float) -> tuple[Json
 def answer_batch(served: Served, params: Members, now_s: float) -> tuple[JsonObject, list[JsonObject]]:
     """AVAIL_SPECTRUM_BATCH_RESP, and the rows of its offers; places outside are left out, if not all are."""
     asked, places = read_asked(served, params, "AVAIL_SPECTRUM_BATCH_REQ", "locations")
-    setting = _setting_of(served, asked, places[0], now_s)
+    setting = setting_of(served, asked, places[0], now_s)
     answered: list[Offered] = []
     outside: PawsError | None = None
     for place in places[: served.loop.max_batch_locations]:
@@ -135,54 +105,40 @@ def _head(served: Served, kind: str, asked: Asked, now_s: float) -> JsonObject:
     }
 
 
-def _setting_of(served: Served, asked: Asked, place: Place, now_s: float) -> Setting:
-    """Whether the device may ask, and for how long it is answered."""
-    check_layers(served, asked, place)
-    at_s = math.ceil(now_s)
-    if asked.master is not None:
-        served.flush()  # its offer may be as young as this request
-    with served.engine.connect() as connection:
-        row, orders, known = standing_of(connection, served, asked.key, asked.rulesets, at_s)
-        check_registered(asked.rulesets, asked.device, row, brings_owner=bool(asked.owner))
-        if asked.master is not None and not asked.generic:
-            standing_of(connection, served, device_key_of(asked.master), asked.rulesets, at_s)
-            if served.loop.slaves_need_master:
-                check_master(connection, asked.master, at_s)
-    # Slaves do not take the place of their master: its own use counts beside theirs.
-    others = known.others("" if asked.generic else asked.key, at_s)
-    uses = others if served.loop.aggregate == "enforce" and others.chosen.any() else None
-    row = row or {}
-    until_s = end_s(served, at_s, row.get("valid_until"))
-    from_s = max(served.run.from_s, row.get("valid_from") or 0)
-    interval_s = polling_s(served, until_s, at_s, ordered_polling_s(orders))
-    return Setting(at_s, from_s, until_s, interval_s, orders, uses)
-
-
 # --- one place ----------------------------------------------------------------------------------------------
 
 
 def _offered(served: Served, asked: Asked, setting: Setting, place: Place) -> Offered:
-    place = checked_place(served, place, asked.antenna)
+    place = at_least(served, checked_place(served, place), setting.row)
+    asked = with_ground(served, asked, place)
     with served.reading:
         found = {
             asked.profiles[one.id]: _over_time(served, setting, asked, one, place) for one in asked.rulesets
         }
     specs: list[JsonObject] = []
     offers: list[Offer] = []
+    rows: list[Written] = []
     own: JsonObject = {}
     for ruleset in asked.rulesets:
         parts = found[asked.profiles[ruleset.id]]
         one = parts[0].found
-        windows = _windows(setting, place, parts)
+        windows = _windows(served, setting, place, parts)
+        free = len(windows[0].segments) if windows else 0
+        windows = _fair(served, asked, setting, place, parts, windows)
         specs.append(_spec(served, ruleset, setting, parts, windows))
         if windows:
             radius_m = max(circle_of(place)[2], *(part.found.radius_m for part in parts))
             made = _offer(served, ruleset, setting, one, windows)
+            rows.append(_windows_text(served, parts, windows))
             offers.append(
-                made._replace(circle=(place.lon_deg, place.lat_deg, radius_m), generic=asked.generic)
+                made._replace(
+                    circle=(place.lon_deg, place.lat_deg, radius_m), generic=asked.generic, free=free
+                )
             )
-        own = own or own_members(served.database, one, windows[0].segments if windows else [])
-    return Offered(place, specs, offers, own)
+        segments = windows[0].segments if windows else ()
+        make = partial(_own_texts, served, one, segments)
+        own = own or _of_channels(served, one, segments, "own", make)
+    return Offered(place, specs, offers, rows, own)
 
 
 def _over_time(
@@ -193,12 +149,25 @@ def _over_time(
         served.database,
         setting.now_s,
         max(setting.until_s, setting.now_s + 1),
-        lambda part: _found(part, served, asked, ruleset, place),
+        lambda part: found_around(part, served, asked, ruleset, place),
     )
     if setting.uses is None:
         return parts
-    uses = setting.uses
-    return [part._replace(found=_left(served, place, part.found, uses)) for part in parts]
+    before, room = setting.uses, setting.room
+    if room is None:
+        return [part._replace(found=_left(served, place, part.found, before)) for part in parts]
+    now, then = _split(parts, room.from_s)
+    return [
+        *(part._replace(found=_left(served, place, part.found, before)) for part in now),
+        *(part._replace(found=_left(served, place, part.found, room.others)) for part in then),
+    ]
+
+
+def _split(parts: Sequence[TimedFound], at_s: int) -> tuple[list[TimedFound], list[TimedFound]]:
+    """Parts before and from an instant on."""
+    before = [part._replace(until_s=min(part.until_s, at_s)) for part in parts if part.from_s < at_s]
+    after = [part._replace(from_s=max(part.from_s, at_s)) for part in parts if part.until_s > at_s]
+    return before, after
 
 
 def _left(served: Served, place: Place, found: Found, uses: Others) -> Found:
@@ -207,31 +176,9 @@ def _left(served: Served, place: Place, found: Found, uses: Others) -> Found:
     return found._replace(raw=served.residual().left(around, uses).raw)
 
 
-def _found(database: Database, served: Served, asked: Asked, ruleset: Ruleset, place: Place) -> Found:
-    """The lowest values around a place; of a slave without one, wherever it hears its master."""
-    request = request_at(asked, ruleset, place)
-    if not asked.in_reach or asked.generic:
-        anybodys = request._replace(device_desc=None)
-        return served.found_at((id(database), anybodys), lambda: found_for(database, anybodys))
-    master = asked.master or asked.device
-    of_master = request._replace(device=profile_of(served.facts, ruleset, master), height_m=None)
-    at_master = found_for(database, of_master._replace(ranges_hz=()))
-    slaves = layers_of(served.facts, request)
-    found = found_for(database, of_master._replace(generic_slave=True, ranges_hz=()), slaves)
-    return usable_of(_below(found, at_master), request)
-
-
-def _below(found: Found, other: Found) -> Found:
-    """No channel above another answer; a channel that the other does not have is not permitted."""
-    limits = {entry["channel"]: level for entry, level in zip(other.entries, other.raw.tolist(), strict=True)}
-    raw = [
-        min(level, limits.get(entry["channel"], NOT_PERMITTED))
-        for entry, level in zip(found.entries, found.raw.tolist(), strict=True)
-    ]
-    return found._replace(raw=np.array(raw, dtype=np.int16))
-
-
-def _windows(setting: Setting, place: Place, parts: Sequence[TimedFound]) -> tuple[OfferedWindow, ...]:
+def _windows(
+    served: Served, setting: Setting, place: Place, parts: Sequence[TimedFound]
+) -> tuple[OfferedWindow, ...]:
     """What is offered from now on; nothing before the run begins, after it has ended."""
     if not setting.from_s <= setting.now_s < setting.until_s:
         return ()
@@ -240,11 +187,40 @@ def _windows(setting: Setting, place: Place, parts: Sequence[TimedFound]) -> tup
     for part in parts:
         # Of slaves that may be anywhere in their master's reach it is the circle of that.
         stopped = withdrawn_channels(setting.orders, corners, part.found.radius_m)
-        segments = segments_of(part.found.entries, part.found.raw)
+        segments = served.segments_of(part.found)
         if stopped:
-            segments = [one for one in segments if not stopped & {"*", *channel_numbers(one.channel)}]
-        windows.append(OfferedWindow(part.from_s, part.until_s, tuple(segments)))
+            segments = tuple(one for one in segments if not stopped & {"*", *channel_numbers(one.channel)})
+        windows.append(OfferedWindow(part.from_s, part.until_s, segments))
     return tuple(windows)
+
+
+def _fair(
+    served: Served,
+    asked: Asked,
+    setting: Setting,
+    place: Place,
+    parts: Sequence[TimedFound],
+    windows: tuple[OfferedWindow, ...],
+) -> tuple[OfferedWindow, ...]:
+    """What is offered of it, where the settings limit what one owner may have."""
+    if not windows or not served.has_shares:
+        return windows
+    profile = str(parts[0].found.layers[-1]["id"])
+    circle = (*circle_of(place)[:2], max(circle_of(place)[2], parts[0].found.radius_m))
+    with served.engine.connect() as connection, served.reading:
+        allowance = allowance_of(
+            served, connection, setting.row, asked.key, setting.known, circle, profile, setting.now_s
+        )
+    if allowance is None:
+        return windows
+    return tuple(
+        one._replace(
+            until_s=int(min(one.until_s, allowance.until_s)),
+            segments=fair_segments(allowance, one.segments, len(one.segments)),
+        )
+        for one in windows
+        if one.from_s < allowance.until_s
+    )
 
 
 # --- as messages --------------------------------------------------------------------------------------------
@@ -259,32 +235,52 @@ def _spec(
 ) -> JsonObject:
     """SpectrumSpec (RFC 7545, section 5.9)."""
     found = parts[0].found
-    evaluated = evaluated_in_all([part.found for part in parts])
     until_s = setting.until_s if windows else _silent_until_s(setting)
-    schedules = [
-        {
-            "eventTime": _period(one.from_s, one.until_s),
-            "spectra": _spectra(
-                one.segments, tuple(_resolutions_hz(served, ruleset)), found.layers[-1]["bandwidth_hz"]
-            ),
-        }
-        for one in windows
-    ]
+    resolutions_hz = _resolutions_hz(served, ruleset)
+    bandwidth_hz = found.layers[-1]["bandwidth_hz"]
+    schedules = []
+    for part, one in zip(parts, windows, strict=False):
+        make = partial(_spectra, one.segments, resolutions_hz, bandwidth_hz)
+        spectra = _of_channels(served, part.found, one.segments, ruleset.id, make)
+        schedules.append({"eventTime": _period(one.from_s, one.until_s), "spectra": spectra})
     return {
         "rulesetInfo": whole(ruleset_info(ruleset, served.facts, setting.polling_s)),
         "timeRange": _period(setting.now_s, until_s),
-        "frequencyRanges": whole(frequency_ranges(evaluated)),
+        "frequencyRanges": _evaluated_text(served, [part.found for part in parts]),
         **_limits(served, ruleset, found),
         "spectrumSchedules": schedules or [{"eventTime": _period(setting.now_s, until_s), "spectra": []}],
     }
 
 
-@lru_cache(maxsize=_MOST_SPECTRA)
-def _spectra(
-    segments: tuple[Segment, ...], resolutions_hz: tuple[float, ...], bandwidth_hz: float
-) -> Written:
-    """The member `spectra`: neighbours, and a device that asks again, are told the same."""
-    return Written(json_text([whole(spectrum(segments, hz, bandwidth_hz)) for hz in resolutions_hz]))
+def _spectra(segments: Sequence[Segment], resolutions_hz: Sequence[float], bandwidth_hz: float) -> Written:
+    """The member `spectra`."""
+    texts = (spectrum_text(segments, hz, bandwidth_hz) for hz in resolutions_hz)
+    return Written(f"[{','.join(texts)}]")
+
+
+def _of_channels(
+    served: Served, found: Found, segments: Sequence[Segment], name: str, make: Callable[[], Any]
+) -> Any:  # noqa: ANN401 - texts and rows
+    """What is made of the channels offered, kept with the place if they are all that there are."""
+    return served.kept(found, name, make) if segments is served.segments_of(found) else make()
+
+
+def _evaluated_text(served: Served, found: Sequence[Found]) -> Written:
+    """The member `frequencyRanges`: channels that were evaluated in all parts."""
+
+    def make() -> Written:
+        evaluated = evaluated_in_all(found)
+        key = ("ranges", *(entry["channel"] for entry in evaluated))
+        text = served.of_run(key, lambda: json_text(whole(frequency_ranges(evaluated))))
+        return Written(text)
+
+    return cast(Written, served.kept(found[0], "evaluated", make) if len(found) == 1 else make())
+
+
+def _own_texts(served: Served, found: Found, segments: Sequence[Segment]) -> JsonObject:
+    """Members of our own, the longest as text."""
+    members = own_members(served.database, found, segments)
+    return members | {"channels": Written(json_text(members["channels"]))}
 
 
 def _silent_until_s(setting: Setting) -> int:
@@ -299,12 +295,22 @@ def _period(from_s: int, until_s: int) -> JsonObject:
 
 def _resolutions_hz(served: Served, ruleset: Ruleset) -> list[float]:
     """Bandwidths of the levels; 0 stands for the width of a channel."""
-    width_hz = min(entry["stop_hz"] - entry["start_hz"] for entry in served.facts["channels"])
+    channels = served.facts["channels"]
+    width_hz = served.of_run(
+        "width_hz", lambda: min(entry["stop_hz"] - entry["start_hz"] for entry in channels)
+    )
     return [hz or width_hz for hz in ruleset.resolutions_hz]
 
 
 def _limits(served: Served, ruleset: Ruleset, found: Found) -> JsonObject:
     """Members on bandwidth and on channels together; those of ETSI under its rules alone."""
+    limits: JsonObject = served.of_run(
+        ("limits", ruleset.id, found.layers[-1]["id"]), partial(_limits_of, served, ruleset, found)
+    )
+    return limits
+
+
+def _limits_of(served: Served, ruleset: Ruleset, found: Found) -> JsonObject:
     given = found.layers[-1].get("limits") or served.facts["limits"]
     limits = {name: value for name, value in given.items() if not name.startswith(ETSI.own)}
     if ruleset.family is ETSI:
@@ -348,4 +354,17 @@ def _offer(
 
 def _offer_rows(asked: Asked, answered: Sequence[Offered]) -> list[JsonObject]:
     """Rows of the table of offers."""
-    return [{"device_key": asked.key, **offer_columns(offer)} for one in answered for offer in one.offers]
+    return [
+        {"device_key": asked.key, **offer_columns(offer, windows)}
+        for one in answered
+        for offer, windows in zip(one.offers, one.rows, strict=True)
+    ]
+
+
+def _windows_text(served: Served, parts: Sequence[TimedFound], windows: Sequence[OfferedWindow]) -> Written:
+    """Windows of an offer as its row has them."""
+    texts = []
+    for part, one in zip(parts, windows, strict=False):
+        segments = _of_channels(served, part.found, one.segments, "row", partial(json.dumps, one.segments))
+        texts.append(f"[{one.from_s}, {one.until_s}, {segments}]")
+    return Written(f"[{', '.join(texts)}]")

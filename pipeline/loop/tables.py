@@ -165,6 +165,15 @@ WITHDRAWAL = _table(
     Column("ordered_by", Text, nullable=False),
     _instant("restored_at", nullable=True),
 )
+TELEMETRY = _table(
+    "telemetry",
+    Column("device_key", String(_MEMBER), nullable=False),
+    _instant("from_at"),
+    _instant("until_at"),
+    *(Column(name, BigInteger) for name in ("bytes_up", "bytes_down", "sessions")),
+    *(Column(name, Float) for name in ("snr_db", "retries_pct", "outage_s")),
+    Index("telemetry_of_device", "device_key", "from_at"),
+)
 RUN = _table(
     "run",
     Column("run_id", String(_MEMBER), nullable=False, unique=True),

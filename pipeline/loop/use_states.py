@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, case, func, select, update
 
 from pipeline.loop.devices import PLACE_STEPS
 from pipeline.loop.served import Served
 from pipeline.loop.storage import writing
 from pipeline.loop.tables import DEVICE, REQUEST, USE
-from pipeline.loop.uses import COUNTED
+from pipeline.loop.uses import COUNTED, DISPLACED
 from pipeline.loop.withdrawals import (
     OF_DEVICES,
     Order,
@@ -43,7 +43,8 @@ def settle_uses(served: Served, now_s: int) -> None:
     _end_withdrawn(served, now_s - silent_s, now_s)
     if any(due):
         with writing(served.engine) as connection:
-            connection.execute(update(USE).where(*over).values(state="expired", ended_at=USE.c.until_at))
+            ended = case((USE.c.reason == DISPLACED, "withdrawn"), else_="expired")
+            connection.execute(update(USE).where(*over).values(state=ended, ended_at=USE.c.until_at))
             connection.execute(update(USE).where(*lost).values(state="lost"))
 
 

@@ -21,7 +21,11 @@ _CENTI = 100.0
 ALIVE = ("active", "lost")
 # Of what the regulator has granted; it counts as well.
 GRANTED = "granted"
-COUNTED = (*ALIVE, GRANTED)
+# Of what others make room for, until the device that it is for reports its use.
+RESERVED = "reserved"
+COUNTED = (*ALIVE, GRANTED, RESERVED)
+# Reason of a use that makes room.
+DISPLACED = "displaced by a higher level"
 # Noise of the arithmetic with levels and powers.
 _NOISE_DB = 1e-6
 # What a device reports below this counts as this: powers that are no number otherwise.
@@ -41,7 +45,7 @@ class Offer(NamedTuple):
     """One answer: the lowest of some layers of the maps, what was offered when, what holds for all of it.
 
     ``circle`` that it is the lowest in (longitude, latitude, radius in m); ``generic``: for slaves of which
-    nothing is known, not for the device that asked.
+    nothing is known, not for the device that asked; ``free`` channels at the place, before an owner's share.
     """
 
     offer_id: int | None
@@ -57,6 +61,7 @@ class Offer(NamedTuple):
     expires_s: int
     circle: tuple[float, float, float]
     generic: bool = False
+    free: int = 0
 
 
 class ChannelUse(NamedTuple):
@@ -66,12 +71,12 @@ class ChannelUse(NamedTuple):
     eirp_cdbm: int
 
 
-def offer_columns(offer: Offer) -> JsonObject:
-    """The columns of an offer that tell what it is."""
+def offer_columns(offer: Offer, windows: object) -> JsonObject:
+    """The columns of an offer that tell what it is; ``windows`` as JSON."""
     return {
         "run_id": offer.run_id,
         "profile": offer.profile,
-        "limits": offer.windows,
+        "limits": windows,
         "spec": [
             offer.resolutions_hz,
             offer.bandwidth_hz,
@@ -80,6 +85,7 @@ def offer_columns(offer: Offer) -> JsonObject:
             offer.least_limit_for_all,
             offer.layers,
             offer.generic,
+            offer.free,
         ],
         "lon_e7": round(offer.circle[0] * PLACE_STEPS),
         "lat_e7": round(offer.circle[1] * PLACE_STEPS),
@@ -96,7 +102,7 @@ def offer_of(row: Any) -> Offer:  # noqa: ANN401 - a row of the table
         OfferedWindow(from_s, until_s, tuple(Segment(*segment) for segment in segments))
         for from_s, until_s, segments in row.limits
     )
-    resolutions_hz, bandwidth_hz, total_hz, contiguous_hz, least, layers, *generic = row.spec
+    resolutions_hz, bandwidth_hz, total_hz, contiguous_hz, least, layers, *others = row.spec
     return Offer(
         row.id,
         row.run_id,
@@ -110,7 +116,7 @@ def offer_of(row: Any) -> Offer:  # noqa: ANN401 - a row of the table
         least,
         row.expires_at,
         (row.lon_e7 / PLACE_STEPS, row.lat_e7 / PLACE_STEPS, row.radius_m),
-        any(generic),
+        *others,
     )
 
 

@@ -30,16 +30,23 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import SCALE_TAG, channel_bands
 from pipeline.publish.release import MANIFEST
-from pipeline.quantise import AS_BASE, NODATA_CENTI
+from pipeline.quantise import NODATA_CENTI
 from pipeline.query.manifest_check import check_manifest
 from pipeline.query.paws import Code, PawsError, instant_s
 from pipeline.query.profiles import channel_entries
+from pipeline.query.raster_values import (
+    QUERY_BLOCK_PX,
+    AnyOpened,
+    Overlay,
+    close_raster,
+    keep_blocks,
+    values_of,
+)
 from pipeline.query.results import Run, published_file, read_public_run
 
 # --- a circle on one raster ---------------------------------------------------------------------------------
 
 
-_BLOCK_PX = 32
 # Rows read at a time: bounds memory where a region is large.
 _STRIP_PX = 256
 ABOVE_ALL = np.iinfo(np.int16).max
@@ -73,10 +80,10 @@ def block_minima(opened: AnyOpened) -> NDArray[np.int16]:
     ``ABOVE_ALL`` for a block without any. It reads the whole raster.
     """
     grid = opened.grid
-    edges = np.arange(0, grid.width, _BLOCK_PX)
+    edges = np.arange(0, grid.width, QUERY_BLOCK_PX)
     strips = []
-    for first in range(0, grid.height, _BLOCK_PX):
-        rows = slice(first, min(first + _BLOCK_PX, grid.height))
+    for first in range(0, grid.height, QUERY_BLOCK_PX):
+        rows = slice(first, min(first + QUERY_BLOCK_PX, grid.height))
         values = _inside(values_of(opened, rows, slice(0, grid.width)))
         strips.append(np.minimum.reduceat(values.min(axis=1), edges, axis=1))
     return np.stack(strips, axis=1)
@@ -97,7 +104,7 @@ def lowest_at_home(opened: AnyOpened, circle: Circle, minima: NDArray[np.int16])
 def _lowest_in_block(opened: AnyOpened, circle: Circle, row: int, col: int) -> NDArray[np.int16]:
     sizes = (opened.grid.height, opened.grid.width)
     rows, cols = (
-        slice(_BLOCK_PX * k, min(_BLOCK_PX * (k + 1), size))
+        slice(QUERY_BLOCK_PX * k, min(QUERY_BLOCK_PX * (k + 1), size))
         for k, size in zip((row, col), sizes, strict=True)
     )
     values = values_of(opened, rows, cols)[:, touched(opened.grid, circle, rows, cols)]
@@ -136,7 +143,7 @@ def _block_distances_m(
     grid: Grid, circle: Circle, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distances [block row, block column] from the centre to the nearest and to the farthest point."""
-    side_m = _BLOCK_PX * grid.resolution_m
+    side_m = QUERY_BLOCK_PX * grid.resolution_m
     west_m = grid.west_m + side_m * np.arange(shape[1], dtype=np.float64)
     south_m = grid.north_m - side_m * np.arange(1, shape[0] + 1, dtype=np.float64)
     (near_x, far_x), (near_y, far_y) = (
@@ -163,24 +170,22 @@ _TOUCH_M = 1e-6
 _STEP_DEG, _SLACK_PX = 0.005, 1e-3
 
 
-class Overlay(NamedTuple):
-    """A raster of a slice over that without bookings: read as one."""
+def with_blocks(database: Database, most_bytes: int) -> Database:
+    """The same run, of whose rasters so many bytes stay in memory at most: for many questions."""
+    parts = [database, *(() if database.base is None else (database.base,))]
+    parts += [part.database for part in database.slices]
+    count = sum(len(one.rasters) for one in {id(one): one for one in parts}.values())
+    known: dict[int, Database] = {}
 
-    top: raster.Opened
-    base: raster.Opened
+    def keeping(one: Database) -> Database:
+        if id(one) not in known:
+            rasters = {name: keep_blocks(opened, most_bytes // count) for name, opened in one.rasters.items()}
+            known[id(one)] = one._replace(rasters=rasters, minima={})
+        return known[id(one)]
 
-    @property
-    def grid(self) -> Grid:
-        """Of both."""
-        return self.top.grid
-
-    @property
-    def layout(self) -> raster.Layout:
-        """Of both, but for the values."""
-        return self.top.layout
-
-
-AnyOpened = raster.Opened | Overlay
+    base = None if database.base is None else keeping(database.base)
+    slices = tuple(part._replace(database=keeping(part.database)) for part in database.slices)
+    return keeping(database)._replace(slices=slices, base=base)
 
 
 class Database(NamedTuple):
@@ -287,15 +292,6 @@ def parts_between(database: Database, from_s: int, until_s: int) -> list[SlicedR
     return [*found, SlicedRun(at_s, until_s, database)] if at_s < until_s else found
 
 
-def values_of(opened: AnyOpened, rows: slice, cols: slice) -> NDArray[np.int16]:
-    """Raw values [channel, y, x] of a part of a raster; of an overlay the base where it says nothing."""
-    if isinstance(opened, raster.Opened):
-        return raster.read_window(opened, rows, cols)
-    over = raster.read_window(opened.top, rows, cols)
-    as_base = over <= AS_BASE
-    return np.where(as_base, raster.read_window(opened.base, rows, cols), over) if as_base.any() else over
-
-
 def _bands_of(facts: JsonObject, profile: JsonObject) -> list[str]:
     return channel_bands("query", [entry["channel"] for entry in channel_entries(facts, profile)])
 
@@ -321,7 +317,7 @@ def close_database(database: Database) -> None:
     without = () if database.base is None else (database.base,)
     for one in (database, *without, *(part.database for part in database.slices)):
         for opened in one.rasters.values():
-            (opened.top if isinstance(opened, Overlay) else opened).source.close()
+            close_raster(opened)
 
 
 def refuse_partial(database: Database) -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pipeline.files import JsonObject
@@ -16,6 +17,7 @@ _NARROW_HZ = 1e5
 # Levels are rounded down to this; 36 dBm in 8 MHz is 16.969 dBm in 100 kHz.
 _STEP_DB = 0.001
 _LONGEST_MESSAGE = 128
+_MOST_LEVELS = 65_536
 
 
 class Code(IntEnum):
@@ -56,6 +58,7 @@ def instant_s(text: str) -> int:
     return int(datetime.strptime(text, UTC_FORMAT).replace(tzinfo=UTC).timestamp())
 
 
+@lru_cache(maxsize=4096)
 def instant_text(at_s: int) -> str:
     """An instant, given in UTC seconds, as messages have it."""
     return datetime.fromtimestamp(at_s, UTC).strftime(UTC_FORMAT)
@@ -122,7 +125,7 @@ def spectrum(segments: Sequence[Segment], resolution_hz: float, bandwidth_hz: fl
     Adjacent channels share a profile and, where they meet, a frequency with two levels; bonds that overlap
     have profiles of their own.
     """
-    change_db = min(0.0, 10.0 * math.log10(resolution_hz / bandwidth_hz))
+    change_db = _change_db(resolution_hz, bandwidth_hz)
     profiles: list[list[JsonObject]] = []
     for segment in sorted(segments, key=lambda one: one.start_hz):
         dbm = _rounded_down(segment.limit_dbm + change_db)
@@ -132,6 +135,35 @@ def spectrum(segments: Sequence[Segment], resolution_hz: float, bandwidth_hz: fl
         else:
             profiles.append(points)
     return {"resolutionBwHz": resolution_hz, "profiles": profiles}
+
+
+def spectrum_text(segments: Sequence[Segment], resolution_hz: float, bandwidth_hz: float) -> str:
+    """The same as JSON text without spaces, numbers that are whole without a fraction."""
+    change_db = _change_db(resolution_hz, bandwidth_hz)
+    parts, end_hz = [], math.nan
+    for segment in sorted(segments, key=lambda one: one.start_hz):
+        dbm = _level_text(segment.limit_dbm, change_db)
+        parts.append("," if segment.start_hz == end_hz else "],[")
+        end_hz = segment.stop_hz
+        start, stop = number_text(segment.start_hz), number_text(end_hz)
+        parts.append(f'{{"hz":{start},"dbm":{dbm}}},{{"hz":{stop},"dbm":{dbm}}}')
+    profiles = f"[{''.join(parts[1:])}]" if parts else ""
+    return f'{{"resolutionBwHz":{number_text(resolution_hz)},"profiles":[{profiles}]}}'
+
+
+def _change_db(resolution_hz: float, bandwidth_hz: float) -> float:
+    return min(0.0, 10.0 * math.log10(resolution_hz / bandwidth_hz))
+
+
+@lru_cache(maxsize=_MOST_LEVELS)
+def _level_text(limit_dbm: float, change_db: float) -> str:
+    return number_text(_rounded_down(limit_dbm + change_db))
+
+
+@lru_cache(maxsize=_MOST_LEVELS)
+def number_text(value: float) -> str:
+    """A number as JSON, a whole one without a fraction."""
+    return str(int(value)) if value == int(value) else repr(value)
 
 
 def frequency_ranges(channels: Iterable[Mapping[str, Any]]) -> list[JsonObject]:

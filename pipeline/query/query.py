@@ -212,15 +212,21 @@ def over_time(
     return joined
 
 
-def found_for(database: Database, request: Request, slaves: Sequence[JsonObject] | None = None) -> Found:
+def found_for(
+    database: Database,
+    request: Request,
+    slaves: Sequence[JsonObject] | None = None,
+    layers: Sequence[JsonObject] | None = None,
+) -> Found:
     """The lowest values for a request, before they are told; PawsError where there is no answer.
 
     ``slaves``: layers of a certain slave, in place of those of generic ones; its request is its master's.
+    ``layers`` that answer, if they are known.
     """
     refuse_partial(database)
     location = location_of(database, request.lon_deg, request.lat_deg)
     _check_numbers(request)
-    layers = layers_of(database.facts, request)
+    layers = list(layers or layers_of(database.facts, request))
     radius_m = request.uncertainty_m
     raw = _least_of(database, layers, lambda layer: _lowest_around(database, layer, location, request))
     if raw.max() == NODATA_CENTI:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
+from pipeline.loop.serve import TimedHttp
 from pipeline.loop.server import ServerSettings, make_app
 from tests import published
 from tests.loop.databases import url_of
@@ -61,6 +66,28 @@ def serving(results: Path, folder: Path, loop: str = RATES_OFF, begin: datetime 
     )
     with TestClient(make_app(settings), client=("127.0.0.1", 50000)) as client:
         yield client
+
+
+@contextmanager
+def listening(results: Path, folder: Path, loop: str = RATES_OFF):
+    """Where a server listens, in a thread of this process."""
+    (folder / "loop.yaml").write_text(loop)
+    settings = ServerSettings(
+        results=results.absolute(), db=url_of(folder), loop=folder / "loop.yaml", begin=BEGIN
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(make_app(settings), port=port, http=TimedHttp, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{port}/paws"
+    finally:
+        server.should_exit = True
+        thread.join(60)
 
 
 def desc(**changes: Any) -> dict[str, Any]:

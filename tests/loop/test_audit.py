@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import csv
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyogrio
 import pytest
 from typer.testing import CliRunner
 
@@ -68,7 +70,21 @@ def audited(scene: Any, folder: Path, change: Callable[[Line], None]) -> tuple[i
     done = CliRunner().invoke(app, line)
     verdict = json.loads((folder / "out/audit.json").read_text())
     assert verdict["answers"] == len(lines)
+    points = pyogrio.read_info(folder / "out/audit.gpkg", layer="findings")["features"]
+    with (folder / "out/audit.csv").open() as table:
+        placed = [row for row in csv.DictReader(table) if _is_number(row["lon"]) and _is_number(row["lat"])]
+    assert points == len(placed)
+    text = (folder / "out/audit.html").read_text()
+    assert f"Audit: {verdict['verdict']}" in text
+    assert all(name in text for name in verdict["findings"])
     return done.exit_code, Counter(verdict["findings"])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(text) and float(text) is not None
+    except ValueError:
+        return False
 
 
 def spectra(line: Line) -> list[Line]:

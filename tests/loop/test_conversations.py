@@ -1,70 +1,55 @@
-"""Ten conversations with a device, word for word: requests that were written down, and what answers them.
-
-The answers are written down too (RFC 7545; levels by hand in the rasters): the program computes none of them.
-"""
+"""The suite of RFC 7545 against this server: in its own process, and by itself over HTTP."""
 
 from __future__ import annotations
 
 import json
-import re
+import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.loop.scene import LISTING, RATES_OFF, desc, place, publish_examples, send, serving
+from tests.loop import rfc7545_suite as suite
+from tests.loop.scene import LISTING, RATES_OFF, listening, publish_examples, serving
 
-pytestmark = pytest.mark.usefixtures("each_database")
-TALKS: dict[str, Any] = json.loads((Path(__file__).parent / "conversations.json").read_text())
-# Members of this program beside those of RFC 7545; devices ignore them.
-OWN = ("pixel", "channels", "device", "layers", "runId", "location")
+SUITE = Path(suite.__file__)
+
+
+def settings_of(folder: Path) -> str:
+    (folder / "listing.json").write_text(LISTING)
+    return f"{RATES_OFF}listing: {folder}/listing.json\n"
 
 
 @pytest.fixture
-def client(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def client(each_database: None, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     results = publish_examples(tiny, monkeypatch)
-    (tmp_path / "listing.json").write_text(LISTING)
-    with serving(results, tmp_path, f"{RATES_OFF}listing: {tmp_path}/listing.json\n") as found:
+    with serving(results, tmp_path, settings_of(tmp_path)) as found:
         yield found
 
 
-def without_own(answer: Any) -> Any:
-    """An answer without the members of our own."""
-    if isinstance(answer, dict) and "result" in answer:
-        result = {name: value for name, value in answer["result"].items() if name not in OWN}
-        for entry in result.get("geoSpectrumSpecs", []):
-            for name in set(OWN) - {"location"}:
-                entry.pop(name, None)
-        return answer | {"result": result}
-    return answer
-
-
-def at_eight(answer: Any) -> Any:
-    """An answer whose first minute of the server's clock, which has begun, is the instant of the examples."""
-    return json.loads(re.sub(r"T08:00:\d\dZ", "T08:00:00Z", json.dumps(answer)))
-
-
 def test_conversations(client) -> None:
-    """In the order in which a device goes through them, on one server."""
-    slave = desc(serialNumber="KS-000007", modelId="Client-10", etsiEnDeviceCategory="slave")
-    registration = {
-        "type": "REGISTRATION_REQ",
-        "version": "1.0",
-        "deviceDesc": slave,
-        "masterDeviceDesc": desc(),
-        "location": place(),
-    }
-    assert "result" in send(client, "register", registration)
-    for name, talk in TALKS.items():
-        for _ in range(2):  # the same twice gets the same answer
-            response = client.post("/paws", json=talk["request"])
-            assert response.status_code == 200, name
-            assert response.headers["content-type"] == "application/json"
-            assert at_eight(without_own(response.json())) == talk["response"], name
+    """In the order in which a device goes through them, on one server; then what else a client may send."""
+
+    def post(body: bytes, headers: Mapping[str, str]) -> suite.Answer:
+        response = client.post("/paws", content=body, headers=dict(headers))
+        return suite.Answer(response.status_code, response.headers, response.content)
+
+    assert suite.converse(post) == []
+    assert suite.check(post) == []
+
+
+def test_suite_is_a_program_of_its_own(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Isolated it finds nothing of the program; the server is reached over HTTP as a device reaches it."""
+    results = publish_examples(tiny, monkeypatch)
+    with listening(results, tmp_path, settings_of(tmp_path)) as url:
+        line = [sys.executable, "-I", SUITE, url]
+        done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
 
 
 def test_numbers_that_are_whole_are_written_so(client) -> None:
-    text = client.post("/paws", json=TALKS["spectrum_for_a_master"]["request"]).text
+    text = client.post("/paws", json=suite.QUERY).text
     for part in (
         '"resolutionBwHz":8000000,',
         '"maxLocationChange":50,',
@@ -72,3 +57,24 @@ def test_numbers_that_are_whole_are_written_so(client) -> None:
         '{"hz":494000000,"dbm":24.24}',
     ):
         assert part in text
+
+
+def test_suite_finds_what_is_wrong() -> None:
+    """A server that has one answer for all fails nearly all; each answer is looked at by itself."""
+
+    def always(content: str) -> suite.Post:
+        def post(body: bytes, _: Mapping[str, str]) -> suite.Answer:
+            sent = json.loads(body) if body[:1] == b"{" and body[-1:] == b"}" and b'"id"' in body else {}
+            told = {"jsonrpc": "2.0", "id": sent.get("id")} | json.loads(content)
+            return suite.Answer(200, {"content-type": "application/json"}, json.dumps(told).encode())
+
+        return post
+
+    count = len(list(suite.cases()))
+    assert count > 500
+    good = sum(case.code == 0 for case in suite.cases())
+    assert len(suite.check(always('{"result": {}}'))) >= count - good
+    refusing = '{"error": {"code": -202, "message": "INVALID_VALUE"}}'
+    right = sum(case.code == -202 for case in suite.cases())
+    assert len(suite.check(always(refusing))) >= count - right
+    assert len(suite.converse(always('{"result": {}}'))) == 2 * len(suite.TALKS)

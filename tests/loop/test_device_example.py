@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import socket
 import sys
-import threading
-import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
 
-from pipeline.loop.server import ServerSettings, make_app
 from tests.loop.databases import url_of
-from tests.loop.scene import BEGIN, RATES_OFF, publish_examples
+from tests.loop.scene import BEGIN, listening, publish_examples
 from tests.loop.test_devices import run
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "device.py"
@@ -30,28 +24,6 @@ def example():
     spec.loader.exec_module(module)
     yield module
     del sys.modules["example_device"]
-
-
-@contextmanager
-def listening(results: Path, folder: Path):
-    """Where a server listens, in a thread of this process."""
-    (folder / "loop.yaml").write_text(RATES_OFF)
-    settings = ServerSettings(
-        results=results.absolute(), db=url_of(folder), loop=folder / "loop.yaml", begin=BEGIN
-    )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(make_app(settings), port=port, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{port}/paws"
-    finally:
-        server.should_exit = True
-        thread.join(60)
 
 
 def test_it_needs_nothing_of_the_program() -> None:

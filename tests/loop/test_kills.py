@@ -182,3 +182,39 @@ def test_two_workers_at_once_never_exceed_the_limit(
 def test_postgresql_is_tested() -> None:
     if (why := without_postgresql()) is not None:
         pytest.skip(why)
+
+
+@pytest.mark.slow
+def test_run_published_under_load_loses_no_request(tmp_path: Path) -> None:
+    """Four clients ask without a pause while one run takes the place of another, several times."""
+    from tests.tiny import tiny
+
+    answers: list[tuple[int, str]] = []
+    with pytest.MonkeyPatch.context() as patched:
+        config = tiny.__wrapped__(tmp_path, patched)  # type: ignore[attr-defined]
+        results = publish_examples(config, patched).absolute()
+        stop = time.monotonic() + 600.0
+        done = False
+
+        def ask_on(url: str, serial: str) -> None:
+            given = params("getSpectrum", deviceDesc=desc(serialNumber=serial))
+            message = {"jsonrpc": "2.0", "id": "1", "method": "spectrum.paws.getSpectrum", "params": given}
+            with httpx2.Client() as client:
+                while not done and time.monotonic() < stop:
+                    response = client.post(f"{url}/paws", json=message, timeout=60.0)
+                    answers.append((response.status_code, response.json()["result"]["runId"]))
+
+        with process(results, tmp_path) as (_, url), ThreadPoolExecutor(CLIENTS) as pool:
+            asking = [pool.submit(ask_on, url, f"p{number}") for number in range(CLIENTS)]
+            for run_id in ("1" * 16, "2" * 16, "3" * 16):
+                before = len(answers)
+                publish_examples(config, patched, run_id)
+                while len(answers) < before + 200 or not any(one[1] == run_id for one in answers[before:]):
+                    time.sleep(0.05)
+                    assert time.monotonic() < stop
+            done = True
+            for one in asking:
+                one.result()  # raises for a request that was lost
+    assert {status for status, _ in answers} == {200}
+    seen = list(dict.fromkeys(run_id for _, run_id in answers))
+    assert seen == ["0123456789abcdef", "1" * 16, "2" * 16, "3" * 16]

@@ -25,9 +25,10 @@ from pipeline.plan.run_files import booked_files, max_eirp_files, written_by
 from pipeline.publish.manifest import make_manifest
 from pipeline.publish.release import release
 from pipeline.query.answer_table import answer_text
-from pipeline.query.database import Database, close_database, open_database, parts_between, values_of
+from pipeline.query.database import Database, close_database, open_database, parts_between
 from pipeline.query.paws_request import respond
 from pipeline.query.query import Request, answer
+from pipeline.query.raster_values import values_of
 from pipeline.query.results_data import availability_at
 from tests.jobs import run_from
 from tests.loop import scene
