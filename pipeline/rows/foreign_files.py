@@ -267,7 +267,10 @@ def _text(cell: object) -> str:
 def _layer_names(path: Path) -> list[str]:
     opened = _opened(path)
     with faults_named(path):
-        return [str(name) for name in pyogrio.list_layers(opened)[:, 0]]
+        names = [str(name) for name in pyogrio.list_layers(opened)[:, 0]]
+    if not names:
+        raise InputError("holds no sheet or layer: is damaged, or empty", file=path)
+    return names
 
 
 def _opened(path: Path) -> str | Path:

@@ -343,6 +343,18 @@ def test_antenna_files_that_end_early_are_no_fault_of_the_program(name: str, tmp
             read_antenna_file(file)
 
 
+@pytest.mark.parametrize("name", ["field.pat", "field.adf"])
+def test_an_antenna_without_field_is_refused(name: str, tmp_path: Path) -> None:
+    cut = "PATCUT:,{}\nPOLARI:,V/V\n0,{}\n90,0\n"
+    text = {
+        "field.pat": "'A', 12, 1\n0 1\n90 0.5\n999\n1, 2\n0\n0, 0\n10, 0\n",
+        "field.adf": f"GUNITS:,DBI/LIN\n{cut.format('AZ', 1)}{cut.format('EL', 0)}ENDFIL:,EOF\n",
+    }[name]
+    (tmp_path / name).write_text(text)
+    with pytest.raises(CellProblem, match="no field above 0"):
+        read_antenna_file(tmp_path / name)
+
+
 def test_two_fields_of_one_name_are_refused(tmp_path: Path) -> None:
     """A damaged head of a dBase file: the second descriptor of 32 bytes begins with the name of the first."""
     folder = shutil.copytree(SAMPLES / "s14_ised_dbf", tmp_path / "x")
@@ -364,5 +376,13 @@ def test_a_workbook_with_a_damaged_part_is_refused(tmp_path: Path) -> None:
     at = content.rindex(sum_of_part)  # in the directory at the end
     content[at] ^= 0xFF
     file.write_bytes(bytes(content))
+    with pytest.raises(InputError, match="is damaged"):
+        read_import(read_mapping(folder / "import.yaml"), None, service_targets())
+
+
+def test_a_workbook_without_its_list_of_sheets_is_refused(tmp_path: Path) -> None:
+    folder = shutil.copytree(SAMPLES / "s05_xlsx", tmp_path / "x")
+    file = folder / "stations.xlsx"
+    file.write_bytes(file.read_bytes().replace(b"xl/workbook.xml", b"xl/workbooks.ml"))
     with pytest.raises(InputError, match="is damaged"):
         read_import(read_mapping(folder / "import.yaml"), None, service_targets())

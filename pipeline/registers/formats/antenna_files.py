@@ -192,8 +192,10 @@ def _co_polar(text: str) -> bool:
 
 
 def _relative(points: Sequence[tuple[float, float]], kind: str) -> list[tuple[float, float]]:
-    """Field relative to its largest; levels as they are."""
+    """Field relative to its largest, which CellProblem says if it is none; levels as they are."""
     most = max(value for _, value in points) if kind == "relative_field" else 1.0
+    if most <= 0.0:
+        raise CellProblem("bad_pattern", "has no field above 0", "fields relative to the largest")
     return [(angle, value / most) for angle, value in points]
 
 
