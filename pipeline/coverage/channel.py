@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from pipeline.blocks import map_blocks, tiles_in_order
 from pipeline.coverage.fields import PRUNED_TILE_PX
 from pipeline.coverage.inputs import ChannelInputs, Planning
+from pipeline.coverage.kept_coverage import Earlier, KeptCoverage
 from pipeline.coverage.loss_filling import with_tables
 from pipeline.coverage.network import ORDINARY_BANDS
 from pipeline.coverage.receiver_ground import ground_of_pixels
 from pipeline.coverage.servers import PixelKind
-from pipeline.coverage.tiles import LEVEL_BANDS, compute_block
+from pipeline.coverage.tiles import LEVEL_BANDS, BlockValues, compute_block, empty_values
+from pipeline.coverage.touched_tiles import mark_touched
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid.geodesy import lattice
 from pipeline.grid.grid import Grid, strips_of_rows
@@ -56,38 +58,65 @@ def compute_blocks(
     environments: NDArray[np.uint8] | None = None,
     threads: int = 1,
     block_px: int = _BLOCK_PX,
+    kept: KeptCoverage | None = None,
 ) -> Iterator[Block]:
     """Results block by block, row by row; sides are rounded up to whole tiles of 32 pixels.
 
     ``density``: file of the persons per km2, read block by block, None = all reception is protected;
     ``ground``: terrain model of the grid, None = unknown; ``environments`` uint8[y, x] as of
-    ``receiver_surroundings``, None = the same everywhere. The values depend neither on the threads nor on the
-    size of the blocks.
+    ``receiver_surroundings``, None = the same everywhere; ``kept`` an earlier run, whose tiles are copied
+    where they hold. The values depend neither on the threads nor on the size of the blocks, nor on it.
     """
     side_px = -(-block_px // PRUNED_TILE_PX) * PRUNED_TILE_PX
-    kind_of_surface = _kind_of_surface(inputs)
+    kind_of_surface = kind_of_surfaces(inputs)
     inputs = with_tables(inputs, grid, surface, kind_of_surface, threads)
+    earlier = None if kept is None else kept.earlier
 
     def compute(
         rows: slice, cols: slice, surface: NDArray[np.uint8], around: NDArray[np.uint8] | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+    ) -> tuple[BlockValues, NDArray[np.uint16], bool]:
         kinds = kind_of_surface[surface]
-        levels = np.full((len(LEVEL_BANDS), *kinds.shape), np.nan, dtype=np.float32)
-        servers = np.zeros(kinds.shape, dtype=np.uint16)
-        if kinds.any():
+        values, asked = empty_values(kinds.shape, inputs.stations.mast.size), kinds
+        if earlier is not None and kinds.any():
+            asked = outdated(inputs, grid, earlier, rows, cols, kinds, values, opened)
+        if asked.any():
             ground_m = ground_of_pixels(ground, grid, rows, cols)
             if around is None:
                 around = np.zeros(kinds.shape, np.uint8)
             area = lattice(grid, rows, cols)
-            compute_block(inputs, area, rows.start, cols.start, kinds, ground_m, around, levels, servers)
+            compute_block(inputs, area, rows.start, cols.start, asked, ground_m, around, values)
         per_km2 = None if density is None or not kinds.any() else opened.window(density, rows, cols)[0]
-        return levels, classify(inputs, surface, per_km2, levels, servers)
+        classes = classify(inputs, surface, per_km2, values.levels, values.servers)
+        return values, classes, bool(asked.any())
 
     cut = (surface, environments)
     with OpenRasters() as opened:
         blocks = map_blocks(compute, grid.shape, side_px, threads, cut=cut, name="coverage")
-        for rows, cols, (levels, classes) in blocks:
-            yield rows, cols, levels, classes
+        for rows, cols, (values, classes, computed) in blocks:
+            if kept is not None and kind_of_surface[surface[rows, cols]].any():
+                kept.add(rows, cols, grid.shape, values.facts, computed=computed)
+            yield rows, cols, values.levels, classes
+
+
+def outdated(
+    inputs: ChannelInputs,
+    grid: Grid,
+    earlier: Earlier,
+    rows: slice,
+    cols: slice,
+    kinds: NDArray[np.uint8],
+    values: BlockValues,
+    opened: OpenRasters,
+) -> NDArray[np.uint8]:
+    """Kinds of the pixels of a block where a tile has to be computed; ``values`` of the others are filled."""
+    touched = earlier.fill(rows, cols, opened, values)
+    if earlier.added.size > 0:
+        area = lattice(grid, rows, cols)
+        mark_touched(inputs, area, rows.start, cols.start, kinds, earlier.added, values, touched)
+    again = touched.repeat(PRUNED_TILE_PX, axis=0).repeat(PRUNED_TILE_PX, axis=1)
+    again = again[: kinds.shape[0], : kinds.shape[1]]
+    values.levels[:, again], values.servers[again] = np.nan, 0
+    return np.where(again, kinds, np.uint8(PixelKind.NO_RECEPTION))
 
 
 def merge_times(planned: Iterator[Block], ordinary: Iterator[Block]) -> Iterator[Block]:
@@ -102,7 +131,7 @@ def merge_times(planned: Iterator[Block], ordinary: Iterator[Block]) -> Iterator
         yield rows, cols, np.concatenate([levels, other[first : first + len(ORDINARY_BANDS)]]), classes
 
 
-def _kind_of_surface(inputs: ChannelInputs) -> NDArray[np.uint8]:
+def kind_of_surfaces(inputs: ChannelInputs) -> NDArray[np.uint8]:
     """Kind of pixel by surface code [256]; a kind without any possible server is left out at once."""
     servers = inputs.stations.home[inputs.stations.offset == 0]
     spillover = inputs.rules.spillover and servers.size > 0

@@ -115,24 +115,31 @@ def tile_bounds(
     ``wanted_dbuvm`` is -inf for the adjacent channels. The tile is the ball of ``radius_km`` around
     ``centre_m``; only the azimuths under which it is seen count for heights, sea and patterns.
     """
-    stations, margin_db = inputs.stations, inputs.rules.bound_margin_db
-    for t in range(stations.mast.size):
-        centre_km, az_deg = ray(stations.frame[t], centre_m[0], centre_m[1], centre_m[2])
-        near = max(centre_km - radius_km - _RADIUS_MARGIN_KM, 1e-3)
-        half_deg = 180.0
-        if near > 0.1 * radius_km and near > 0.1:
-            half_deg = math.degrees(math.asin(min(radius_km / centre_km, 1.0))) + ANGLE_MARGIN_DEG
-        far = centre_km + radius_km + _RADIUS_MARGIN_KM
-        loss_db = smallest_between(
-            stations.pattern_db[t], math.floor(az_deg - half_deg), math.ceil(az_deg + half_deg)
-        )
-        fixed_db = stations.erp_dbkw[t] - loss_db + margin_db
-        sector = (near, far, az_deg - half_deg, az_deg + half_deg)
-        near_km[t] = near
-        wanted_dbuvm[t] = -math.inf
-        if stations.offset[t] == 0:
-            wanted_dbuvm[t] = fixed_db + sector_bound_dbuvm(inputs, t, WANTED, *sector)
-        interfering_dbuvm[t] = fixed_db + sector_bound_dbuvm(inputs, t, INTERFERING, *sector)
+    for t in range(inputs.stations.mast.size):
+        near_km[t], wanted_dbuvm[t], interfering_dbuvm[t] = station_bounds(inputs, t, centre_m, radius_km)
+
+
+@borrowing
+def station_bounds(
+    inputs: ChannelInputs, t: int, centre_m: NDArray[np.float64], radius_km: float
+) -> tuple[float, float, float]:
+    """``tile_bounds`` of one transmitter."""
+    stations = inputs.stations
+    centre_km, az_deg = ray(stations.frame[t], centre_m[0], centre_m[1], centre_m[2])
+    near = max(centre_km - radius_km - _RADIUS_MARGIN_KM, 1e-3)
+    half_deg = 180.0
+    if near > 0.1 * radius_km and near > 0.1:
+        half_deg = math.degrees(math.asin(min(radius_km / centre_km, 1.0))) + ANGLE_MARGIN_DEG
+    far = centre_km + radius_km + _RADIUS_MARGIN_KM
+    loss_db = smallest_between(
+        stations.pattern_db[t], math.floor(az_deg - half_deg), math.ceil(az_deg + half_deg)
+    )
+    fixed_db = stations.erp_dbkw[t] - loss_db + inputs.rules.bound_margin_db
+    sector = (near, far, az_deg - half_deg, az_deg + half_deg)
+    wanted_dbuvm = -math.inf
+    if stations.offset[t] == 0:
+        wanted_dbuvm = fixed_db + sector_bound_dbuvm(inputs, t, WANTED, *sector)
+    return near, wanted_dbuvm, fixed_db + sector_bound_dbuvm(inputs, t, INTERFERING, *sector)
 
 
 @borrowing

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, Stations, TvReceiver
 from pipeline.coverage.loss_lookup import LookupRoom, has_table, list_outside, lookup_room, table_fields
+from pipeline.coverage.tile_facts import LIMITS
 from pipeline.kernels import borrowing, constant, inlined, inner, kernel
 from pipeline.propagation.extended_hata import extended_hata_loss_db
 from pipeline.propagation.free_space import free_space_field_dbuvm
@@ -26,7 +27,6 @@ EFFECTIVE_FROM_KM = 15.0
 _P1546, _FREE_SPACE, _HATA = int(CoverageModel.P1546), int(CoverageModel.FREE_SPACE), int(CoverageModel.HATA)
 _EXTENDED_HATA = int(CoverageModel.EXTENDED_HATA)
 PRUNED_TILE_PX = 32
-_TILE_PIXELS = PRUNED_TILE_PX * PRUNED_TILE_PX
 
 
 class Radials(NamedTuple):
@@ -237,9 +237,8 @@ def shape_around(
     """Add e.r.p. and horizontal pattern of transmitter ``t`` to fields of 1 kW, at all pixels."""
     number = field_dbuvm.dtype.type
     erp_dbkw, pattern_db = number(stations.erp_dbkw[t]), stations.pattern_db[t]
-    # Listed or not: so it vectorises.
     last = np.int32(pattern_db.size - 1)
-    for p in range(az_deg.size):
+    for p in range(az_deg.size):  # listed or not: so it vectorises
         low = min(np.int32(az_deg[p]), last)
         high = np.int32(0) if low == last else np.int32(low + np.int32(1))
         first = number(pattern_db[np.uint32(low)])
@@ -360,7 +359,7 @@ class Scratch(NamedTuple):
     """Working arrays of one thread; [transmitter] or [pixel of the tile].
 
     ``ground_m`` above sea level, NaN = unknown; ``running``, ``squares``, ``noise`` are linear powers;
-    ``direction`` [2, pixel] in m; ``environment`` of account where the receiver has it by pixel.
+    ``direction`` [2, pixel] in m; ``environment`` where the receiver has it by pixel; ``TileFacts``.
     """
 
     near_km: NDArray[np.float64]
@@ -388,12 +387,14 @@ class Scratch(NamedTuple):
     wanted_dbuvm: NDArray[np.float64]
     running: NDArray[np.float64]
     squares: NDArray[np.float64]
+    counted: NDArray[np.bool_]
+    limits: NDArray[np.float64]
 
 
 @inner
 def scratch_of(transmitters: int) -> Scratch:
     """Working arrays for a number of transmitters; what is never computed stays zero."""
-    n, p = transmitters, _TILE_PIXELS
+    n, p = transmitters, PRUNED_TILE_PX * PRUNED_TILE_PX
     return Scratch(
         np.zeros(n),
         np.zeros(n),
@@ -420,6 +421,8 @@ def scratch_of(transmitters: int) -> Scratch:
         np.zeros(p),
         np.zeros(p),
         np.zeros(p),
+        np.zeros(n, np.bool_),
+        np.zeros(LIMITS),
     )
 
 

@@ -13,15 +13,20 @@ from pipeline.config.config import Config
 from pipeline.config.reception import nuisance_times_pct
 from pipeline.coverage.channel import compute_blocks, merge_times, read_places, write_results, write_servers
 from pipeline.coverage.inputs import channel_inputs, planning_of
+from pipeline.coverage.kept_coverage import KeptCoverage
 from pipeline.coverage.network import load_losses, load_paths, read_network, station_details
 from pipeline.coverage.receiver_ground import load_ground
 from pipeline.coverage.receiver_surroundings import surroundings_of_pixels
 from pipeline.grid.grid import Grid
+from pipeline.hashing import file_sha256
 from pipeline.territory.masks import is_land
 
 
-def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
-    """Compute one channel and write its three files to ``<build>/coverage``."""
+def main(config: Config, build: Path, *, threads: int, channel: int, basis: str = "") -> None:
+    """Compute one channel and write its three files to ``<build>/coverage``.
+
+    ``basis``: hash of code and settings, by which tiles of the last run may hold; empty: all is computed.
+    """
     territory = build / "territory"
     places = read_places(territory)
     grid: Grid = places.attrs["grid"]
@@ -32,20 +37,28 @@ def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
     around = surroundings_of_pixels(config, grid, is_land(places.values))
     losses = load_losses(config, build, transmitters)
     by_density = config.population is not None and config.coverage.min_density_per_km2 > 0.0
-    found = []
-    for time in range(len(nuisance_times_pct(config.propagation.nuisance_time_pct))):
+    density = territory / "density.tif" if by_density else None
+    stem, found, kept = build / "coverage" / f"ch{channel:02d}", [], None
+    times = nuisance_times_pct(config.propagation.nuisance_time_pct)
+    for time in range(len(times)):
         inputs = channel_inputs(transmitters, paths, planning, config, channel, time, losses)
+        if basis and len(times) == 1:  # of two the file has neither alone
+            of_pixels = channel, grid, places.values, ground, around, density and file_sha256(density)
+            kept = KeptCoverage.of(stem, basis, inputs, transmitters, planning.modes, of_pixels)
         blocks = compute_blocks(
             inputs,
             grid,
             places.values,
-            territory / "density.tif" if by_density else None,
+            density,
             ground=ground,
             environments=around,
             threads=threads,
+            kept=kept,
         )
         found.append(blocks)
     blocks = merge_times(*found) if len(found) > 1 else found[0]
-    write_results(build / "coverage" / f"ch{channel:02d}", grid, blocks, ordinary=len(found) > 1)
+    write_results(stem, grid, blocks, ordinary=len(found) > 1)
+    if kept is not None:
+        kept.keep()
     details = station_details(config, transmitters, paths.ground_asl_m[inputs.stations.mast])
-    write_servers(build / "coverage" / f"ch{channel:02d}_servers.json", transmitters, planning, details)
+    write_servers(stem.with_name(f"{stem.name}_servers.json"), transmitters, planning, details)

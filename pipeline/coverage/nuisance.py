@@ -16,6 +16,7 @@ from pipeline.coverage.field_bounds import ANGLE_MARGIN_DEG, towards
 from pipeline.coverage.fields import INTERFERING, Scratch, fields_in_tile
 from pipeline.coverage.inputs import ChannelInputs, Stations, TvReceiver
 from pipeline.coverage.servers import antenna_db, mark_members
+from pipeline.coverage.tile_facts import LEAST_MEAN, SPARE_MEAN
 from pipeline.grid.geodesy import TilePlaces, tile_rays
 from pipeline.kernels import borrowing, inner, kernel
 from pipeline.radio.antennas import directivity_db, discrimination_db
@@ -35,6 +36,10 @@ _ONE, _C2, _C3, _C4, _C5, _C6 = (np.float32(1.0 / math.factorial(n)) for n in ra
 LEFT_OUT_DB = 0.01
 # Fraction of the summed mean power that, left out, certainly changes the median by no more (``negligible``).
 LEFT_OUT_FRACTION = LEFT_OUT_DB * NEPER_PER_DB / 2.0
+# An interferer is left out only if so many of its power together were negligible: then it hardly ever
+# depends on those that follow whether it is, and a station far away does not move the values of a tile.
+LEFT_OUT_STATIONS = 16.0
+_ROUNDING = 1e-9
 
 
 @kernel
@@ -178,14 +183,30 @@ def bound_means(
 
 
 @borrowing
-def choose_disturbed(t: int, left_mean: float, members: bool, count: int, work: Scratch) -> int:
+def least_running(from_mean: float, count: int, work: Scratch) -> float:
+    """Least sum so far of served pixels among those from ``from_mean`` on; +inf: none."""
+    server, running, least = work.server, work.running, math.inf
+    for p in range(count):
+        if server[p] >= 0 and from_mean <= running[p] < least:
+            least = running[p]
+    return least
+
+
+@borrowing
+def choose_disturbed(
+    t: int, own_mean: float, left_mean: float, members: bool, count: int, work: Scratch
+) -> int:
     """Mark and list the pixels to which t and what follows it may matter; their number, -1: none at all.
 
-    ``left_mean``: mean power of t and all that follow; ``members``: whether ``member`` is filled. Not marked
-    though it may matter: where t is wanted.
+    ``own_mean``: mean power of t, ``left_mean`` of t and all that follow; ``members``: whether ``member`` is
+    filled. Not marked though it may matter: where t is wanted.
     """
     server, running, member, disturbed = work.server, work.running, work.member, work.disturbed
-    least_mean = left_mean / LEFT_OUT_FRACTION
+    by_own_mean = LEFT_OUT_STATIONS * own_mean / LEFT_OUT_FRACTION
+    least_mean = max(by_own_mean, left_mean / LEFT_OUT_FRACTION)
+    # Where t alone is negligible, those that follow must not become too much.
+    spare_mean = LEFT_OUT_FRACTION * least_running(by_own_mean, count, work) * (1.0 - _ROUNDING) - left_mean
+    work.limits[SPARE_MEAN] = min(work.limits[SPARE_MEAN], spare_mean)
     chosen = needed = 0
     for p in range(count):
         # ``negligible``, in the form that vectorises.
@@ -253,13 +274,17 @@ def sum_nuisance(
     for k in range(order.size - 2, -1, -1):
         left_mean[k] += left_mean[k + 1]
     begin_with_noise(work)
+    least_mean, ended = math.inf, False
     ratio_db = np.ascontiguousarray(rules.ratio_db.T).astype(np.float32)
     for k, t in enumerate(order):
         tile_rays(stations.frame[t], tile, work.d_km, work.az_deg)
         members = mark_members(inputs, kinds, work, t)
-        chosen = choose_disturbed(t, left_mean[k], members, count, work)
+        chosen = choose_disturbed(t, means[t], left_mean[k], members, count, work)
         if chosen < 0:
+            ended = True
             break
+        least_mean = means[t]
+        work.counted[t] = True
         if chosen == 0:
             continue
         listed = work.pixels[:chosen]
@@ -268,3 +293,7 @@ def sum_nuisance(
         fill_levels(ratio_db[t], count, work)
         lognormal_means(work.level_db, rules.interferer_sigma_db, work.mean)
         add_powers(count, work)
+    spare_mean = LEFT_OUT_FRACTION * least_running(-math.inf, count, work) * (1.0 - _ROUNDING)
+    work.limits[LEAST_MEAN] = min(least_mean, spare_mean / LEFT_OUT_STATIONS)
+    if not ended:
+        work.limits[SPARE_MEAN] = min(work.limits[SPARE_MEAN], spare_mean)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.coverage.field_bounds import towards
 from pipeline.coverage.fields import WANTED, Scratch, fields_in_tile
 from pipeline.coverage.inputs import ChannelInputs, TvReceiver
+from pipeline.coverage.tile_facts import LOWEST_FOREIGN_DBUVM, LOWEST_HOME_DBUVM, NETWORK_KM
 from pipeline.grid.geodesy import TilePlaces, single_azimuth_deg, tile_rays
 from pipeline.kernels import borrowing, inner
 from pipeline.radio.antennas import Bt419, Polarisation, bt419_db, discrimination_db
@@ -107,9 +108,12 @@ def find_servers(inputs: ChannelInputs, tile: TilePlaces, kinds: NDArray[np.uint
         fields_in_tile(inputs, t, WANTED, listed, work)
         keep_best(t, listed, work.field_dbuvm, work.d_km, best_dbuvm, server, work.server_km)
         lowest_dbuvm = lowest_best_dbuvm(kinds, best_dbuvm, spillover)
-    served = 0
+    work.limits[LOWEST_FOREIGN_DBUVM], work.limits[LOWEST_HOME_DBUVM] = lowest_dbuvm
+    counted, served = work.counted, 0
     for s in server:
-        served += int(s >= 0)
+        if s >= 0:
+            served += 1
+            counted[s] = True
     return served > 0
 
 
@@ -242,6 +246,7 @@ def add_network(
         wanted[p] = 0.0 if in_network else best_dbuvm[p]
         if in_network:
             farthest_km = max(farthest_km, work.server_km[p])
+    work.limits[NETWORK_KM] = farthest_km
     if farthest_km < 0.0:
         return
     for t in range(network.size):
@@ -251,6 +256,7 @@ def add_network(
         if not mark_members(inputs, kinds, work, t):
             continue
         listed = np.flatnonzero(work.member[: kinds.size])
+        work.counted[t] |= listed.size > 0
         fields_in_tile(inputs, t, WANTED, listed, work)
         antenna_db(inputs, t, tile, polarisation, listed, work)
         add_members(t, listed, work.field_dbuvm, work.discrimination_db, server, wanted)

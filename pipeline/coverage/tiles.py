@@ -8,6 +8,7 @@ gets an upper bound of its field; ``servers`` and ``nuisance`` leave out what th
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,9 @@ from pipeline.coverage.nuisance import (
     variance_per_square,
 )
 from pipeline.coverage.servers import PixelKind, add_network, find_servers, one_polarisation, point_antennas
+from pipeline.coverage.tile_facts import NETWORK_KM, TileFacts, empty_facts, tiles_in
 from pipeline.grid.geodesy import Lattice, grid_azimuth_deg, pixel_frames, tile_places
-from pipeline.kernels import inlined, inner, kernel
+from pipeline.kernels import borrowing, inlined, inner, kernel
 from pipeline.radio.antennas import Polarisation
 
 _NO_RECEPTION = int(PixelKind.NO_RECEPTION)
@@ -138,6 +140,29 @@ def cut_tile(
     return some
 
 
+class BlockValues(NamedTuple):
+    """``levels`` float32[6, y, x] (LEVEL_BANDS), ``servers`` uint16[y, x] (index + 1), facts of tiles."""
+
+    levels: NDArray[np.float32]
+    servers: NDArray[np.uint16]
+    facts: TileFacts
+
+
+def empty_values(shape: tuple[int, int], transmitters: int) -> BlockValues:
+    """Values of a block (height, width) without reception."""
+    levels = np.full((len(LEVEL_BANDS), *shape), np.nan, dtype=np.float32)
+    facts = empty_facts(tiles_in(shape, PRUNED_TILE_PX), transmitters)
+    return BlockValues(levels, np.zeros(shape, dtype=np.uint16), facts)
+
+
+@borrowing
+def begin_facts(work: Scratch) -> None:
+    """Facts of a tile of which nothing is known yet: no station counts, no other may."""
+    work.counted[:] = False
+    work.limits[:] = math.inf
+    work.limits[NETWORK_KM] = -1.0
+
+
 @kernel
 def compute_block(
     inputs: ChannelInputs,
@@ -147,15 +172,15 @@ def compute_block(
     kinds: NDArray[np.uint8],
     ground_m: NDArray[np.float32],
     environment: NDArray[np.uint8],
-    levels: NDArray[np.float32],
-    servers: NDArray[np.uint16],
+    filled: BlockValues,
 ) -> None:
-    """Fill ``levels`` float32[6, y, x] and ``servers`` uint16[y, x] of a block of ``kinds`` uint8[y, x].
+    """Fill the values of a block of ``kinds`` uint8[y, x].
 
     ``ground_m`` float32[y, x]: ground above sea level, NaN = unknown; ``environment`` uint8[y, x] of Hata, of
     account where the receiver has surroundings by pixel.
 
-    The block starts at pixel (row, col), multiples of 32. Pixels without reception keep what they hold.
+    The block starts at pixel (row, col), multiples of 32. Pixels without reception keep what they hold, tiles
+    without any also their facts.
     """
     work = scratch_of(inputs.stations.mast.size)
     height, width = kinds.shape
@@ -166,6 +191,7 @@ def compute_block(
             if not cut_tile(kinds, ground_m, environment, top, left, cols, part, work):
                 continue
             frames = np.empty((11, rows, cols))
+            begin_facts(work)
             pixel_frames(
                 area.step_px, area.first_row, area.first_col, area.nodes, row + top, col + left, frames
             )
@@ -176,6 +202,8 @@ def compute_block(
                 rows,
                 cols,
                 work,
-                levels[:, top : top + rows, left : left + cols],
-                servers[top : top + rows, left : left + cols],
+                filled.levels[:, top : top + rows, left : left + cols],
+                filled.servers[top : top + rows, left : left + cols],
             )
+            place = top // PRUNED_TILE_PX, left // PRUNED_TILE_PX
+            filled.facts.counted[place], filled.facts.limits[place] = work.counted, work.limits

@@ -30,7 +30,7 @@ from pipeline.dtt.device_ground import (
     ground_places,
     highest_class_m,
 )
-from pipeline.dtt.kept_tiles import KeptTiles, digest_of
+from pipeline.dtt.kept_tiles import KeptTiles
 from pipeline.dtt.limits import (
     THRESHOLD_BAND,
     LimitBand,
@@ -50,6 +50,7 @@ from pipeline.dtt.victims import LABEL_NAMES, VictimLabel
 from pipeline.files import copy_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid, strips_of_rows
+from pipeline.grid.kept_records import digest_of
 from pipeline.grid.open_rasters import OpenRasters
 from pipeline.hashing import file_sha256
 from pipeline.propagation.homogeneous import table_size

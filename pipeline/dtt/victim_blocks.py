@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.dtt.channel_files import PixelBox
-from pipeline.dtt.kept_tiles import digest_of
 from pipeline.dtt.victims import NO_VICTIM, VictimMaps, empty_victims, place_victims
 from pipeline.grid.grid import STRIP_PX
+from pipeline.grid.kept_records import digest_of
 
 _PIXEL_BYTES = sum(maps.dtype.itemsize for maps in empty_victims(1, 1))
 

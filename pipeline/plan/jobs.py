@@ -161,6 +161,7 @@ _ROWS = (
         ),
         wildcards=("channel",),
         rows="rows_of_channel",
+        values=("basis",),
         uses=("models",),
         threads="victims",
     ),

@@ -9,7 +9,7 @@ from pipeline.availability.choices import CAUTIOUS, with_ratios
 from pipeline.availability.narrowed import channels_without_maps, narrowing_effects
 from pipeline.config.config import Config
 from pipeline.config.protection import Device, Protection
-from pipeline.dtt.kept_tiles import parts_by_job
+from pipeline.grid.kept_records import parts_by_job
 from pipeline.plan.plan import Plan
 from pipeline.reference.limiting_channels import offsets_in_use, offsets_narrowed, offsets_notice
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, ratios_in_use, read_protection_tables

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.grid.grid import Grid
-from pipeline.kernels import kernel
+from pipeline.kernels import borrowing, kernel
 from pipeline.terrain.radial import MEAN_FROM_KM, MEAN_TO_KM, height_at
 from pipeline.terrain.records import KM_PER_DEG, LonLatRaster
 
@@ -84,13 +84,14 @@ class LaneCells(NamedTuple):
     """Cells of the terrain model that hold ``LANES`` positions, and the places in them: scratch of a thread.
 
     ``top``, ``left`` uint32[lane] upper left pixel, unsigned: an index that cannot be negative needs no test;
-    ``down``, ``across`` float32[lane], 0 to 1.
+    ``down``, ``across`` float32[lane], 0 to 1; ``corner_m`` float32[4, lane] heights of the four around.
     """
 
     top: NDArray[np.uint32]
     left: NDArray[np.uint32]
     down: NDArray[np.float32]
     across: NDArray[np.float32]
+    corner_m: NDArray[np.float32]
 
 
 @kernel
@@ -101,6 +102,7 @@ def empty_cells() -> LaneCells:
         np.empty(LANES, np.uint32),
         np.empty(LANES, np.float32),
         np.empty(LANES, np.float32),
+        np.empty((4, LANES), np.float32),
     )
 
 
@@ -155,7 +157,7 @@ def places_of(elevation: LonLatRaster, grid: Grid, around_px: float) -> TerrainP
     )
 
 
-@kernel
+@borrowing
 def position(places: TerrainPlaces, row: float, col: float) -> tuple[float, float]:
     """Row and column in the terrain model of a place of the grid (0 = centre of its first pixel)."""
     y, x = (row + places.before_px) / places.step_px, (col + places.before_px) / places.step_px
@@ -168,7 +170,7 @@ def position(places: TerrainPlaces, row: float, col: float) -> tuple[float, floa
     return upper + (lower - upper) * v, left + (right - left) * v
 
 
-@kernel
+@borrowing
 def _heights_of_lanes(
     values: NDArray[np.float32],
     start: tuple[float, float],
@@ -182,24 +184,30 @@ def _heights_of_lanes(
     """
     rows, cols = values.shape
     down_a_lane, right_a_lane = (end[0] - start[0]) / LANES, (end[1] - start[1]) / LANES
-    # Cells first, heights after them: two short loops, of which the compiler does many lanes at a time.
+    last_row, last_col = max(rows - 2.0, 0.0), max(cols - 2.0, 0.0)
+    first_row, first_col = start[0], start[1]
+    top, left, down, across = cells.top, cells.left, cells.down, cells.across
+    # Cells, their corners, heights: short loops. Of the first and the last the compiler does many lanes at a
+    # time; to 64 bit it could not turn them, and while it looks up four corners it does not.
     for lane in range(LANES):
-        row = min(max(start[0] + lane * down_a_lane, 0.0), rows - 1.0)
-        col = min(max(start[1] + lane * right_a_lane, 0.0), cols - 1.0)
-        top, left = max(min(int(row), rows - 2), 0), max(min(int(col), cols - 2), 0)
-        cells.top[lane], cells.left[lane] = top, left
-        cells.down[lane], cells.across[lane] = np.float32(row - top), np.float32(col - left)
+        row = min(max(first_row + lane * down_a_lane, 0.0), rows - 1.0)
+        col = min(max(first_col + lane * right_a_lane, 0.0), cols - 1.0)
+        whole_row, whole_col = np.floor(min(row, last_row)), np.floor(min(col, last_col))
+        top[lane], left[lane] = np.uint32(np.int32(whole_row)), np.uint32(np.int32(whole_col))
+        down[lane], across[lane] = np.float32(row - whole_row), np.float32(col - whole_col)
     next_row, next_col = np.uint32(rows > 1), np.uint32(cols > 1)
+    corner_m = cells.corner_m
     for lane in range(LANES):
-        top, left = cells.top[lane], cells.left[lane]
-        bottom, right = top + next_row, left + next_col
-        nw, ne = values[top, left], values[top, right]
-        sw, se = values[bottom, left], values[bottom, right]
-        upper, lower = nw + (ne - nw) * cells.across[lane], sw + (se - sw) * cells.across[lane]
-        height_m[lane] = upper + (lower - upper) * cells.down[lane]
+        bottom, right = np.uint32(top[lane] + next_row), np.uint32(left[lane] + next_col)
+        corner_m[0, lane], corner_m[1, lane] = values[top[lane], left[lane]], values[top[lane], right]
+        corner_m[2, lane], corner_m[3, lane] = values[bottom, left[lane]], values[bottom, right]
+    for lane in range(LANES):
+        upper = corner_m[0, lane] + (corner_m[1, lane] - corner_m[0, lane]) * across[lane]
+        lower = corner_m[2, lane] + (corner_m[3, lane] - corner_m[2, lane]) * across[lane]
+        height_m[lane] = upper + (lower - upper) * down[lane]
 
 
-@kernel
+@borrowing
 def _known_heights_of_lanes(
     values: NDArray[np.float32],
     start: tuple[float, float],
@@ -241,7 +249,7 @@ def ground_of_lanes(
             ground_m[lane] = void_m
 
 
-@kernel
+@borrowing
 def _line_below_ground(
     values: NDArray[np.float32],
     places: TerrainPlaces,
@@ -267,7 +275,17 @@ def _line_below_ground(
             height_m[lane] = ground_m[lane] - height_m[lane]
 
 
-@kernel
+@borrowing
+def some_unknown(below_m: NDArray[np.float32]) -> bool:
+    """Whether a height is not known; without an array of answers, which took as long as the heights."""
+    unknown = np.int32(0)
+    for sample in range(below_m.shape[0]):
+        for lane in range(below_m.shape[1]):
+            unknown = np.int32(unknown | np.int32(np.isnan(below_m[sample, lane])))
+    return bool(unknown > 0)
+
+
+@borrowing
 def _largest_means(
     lines: Lines,
     below_m: NDArray[np.float32],
@@ -277,7 +295,7 @@ def _largest_means(
 ) -> None:
     """Largest mean of ``below_m`` in each ring, float32[ring, lane]; the others are scratch."""
     summed[0] = np.float32(0.0)
-    half = np.float32(0.5)
+    half, last_node = np.float32(0.5), lines.length_km.size - 1
     for sample in range(1, below_m.shape[0]):
         for lane in range(LANES):
             pair = below_m[sample - 1, lane] + below_m[sample, lane]
@@ -293,9 +311,8 @@ def _largest_means(
             whole = summed[high, lane] + high_part * (first + half * high_part * (second - first))
             mean_m[node, lane] = (whole - before) * per_length
     for ring in range(lines.first.size):
-        ring_m[ring] = -_NONE
-        if lines.far[ring]:
-            ring_m[ring] = mean_m[lines.length_km.size - 1]
+        for lane in range(LANES):
+            ring_m[ring, lane] = mean_m[last_node, lane] if lines.far[ring] else -_NONE
         for node in range(lines.first[ring], lines.last[ring] + 1):
             for lane in range(LANES):
                 ring_m[ring, lane] = max(ring_m[ring, lane], mean_m[node, lane])
@@ -354,7 +371,7 @@ def excess_of_lanes(
         if not (wanted[radial // a_sector] or (at_edge and wanted[(radial // a_sector - 1) % sectors])):
             continue
         _line_below_ground(values, places, lines, radial, row, col, ground_m, known_only, cells, below_m)
-        if np.isnan(below_m).any():
+        if some_unknown(below_m):
             if not known_only:
                 known_only = True
                 _lowest_known(values, places, lines, row, col, ground_m, cells, below_m, deepest_m)

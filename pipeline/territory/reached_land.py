@@ -19,7 +19,7 @@ from pipeline.grid.grid import Grid, strips_of_rows
 from pipeline.kernels import borrowing, constant, kernel
 from pipeline.territory.reach import GROUP, NO_LAND, HillReach, LandKinds, Squares, square_px, squares_with
 
-_ROWS_A_TIME, _OFFSETS_A_TIME = 8, 64
+_ROWS_A_TIME, _COLS_A_TIME, _OFFSETS_A_TIME = 8, 64, 64
 # Squares of land: asked for, in reach of a device, in reach of none or no land.
 _OPEN, _REACHED, _BEYOND = 0, 1, 2
 # What is looked for: what any device reaches on any ground; the square of devices that may reach farthest
@@ -221,18 +221,45 @@ def _search_rows(
 
     What stays open marks ``wanted`` [square, sector] in the devices that may reach it, by ``way``.
     """
-    for row in range(start, stop):
-        for col in range(kinds.shape[1]):
-            if state[row, col] == _OPEN:
-                kind = kinds[row, col]
-                state[row, col] = _state_of(kind, row, col, targets, first, last, square_km, way, wanted)
+    near = np.empty(targets.order.size, np.int64)
+    for west in range(0, kinds.shape[1], _COLS_A_TIME):
+        east = min(west + _COLS_A_TIME, kinds.shape[1])
+        if not (state[start:stop, west:east] == _OPEN).any():
+            continue
+        groups = near[: _groups_near(targets, (start, stop), (west, east), square_km, way, near)]
+        for row in range(start, stop):
+            for col in range(west, east):
+                if state[row, col] == _OPEN:
+                    place = kinds[row, col], row, col
+                    state[row, col] = _state_of(place, groups, targets, first, last, square_km, way, wanted)
+
+
+@kernel
+def _groups_near(
+    targets: _Targets,
+    rows: tuple[int, int],
+    cols: tuple[int, int],
+    square_km: float,
+    way: int,
+    near: NDArray[np.int64],
+) -> int:
+    """List the groups that may reach a square of any kind in a box, in their order; their number."""
+    found = 0
+    for g in targets.order:
+        y, x = targets.group[g, 0] * GROUP, targets.group[g, 1] * GROUP
+        away_y = max(y - rows[1], rows[0] - (y + GROUP), 0)
+        away_x = max(x - cols[1], cols[0] - (x + GROUP), 0)
+        at_most_km = targets.nearest_km[g].max() if way == _LEAST else targets.group_km[g].max()
+        if square_km * math.sqrt(away_y * away_y + away_x * away_x) <= at_most_km:
+            near[found] = g
+            found += 1
+    return found
 
 
 @kernel
 def _state_of(
-    kind: int,
-    row: int,
-    col: int,
+    place: tuple[int, int, int],
+    groups: NDArray[np.int64],
     targets: _Targets,
     first: NDArray[np.int16],
     last: NDArray[np.int16],
@@ -240,10 +267,11 @@ def _state_of(
     way: int,
     wanted: NDArray[np.bool_],
 ) -> int:
-    """State of a square of land; see ``_search_rows``."""
+    """State of a square of land, ``place`` its kind, row and column, by ``groups``; see ``_search_rows``."""
+    kind, row, col = place
     best_km, best_t, best_sector = np.float32(-1.0), 0, 0
     state = _OPEN if way == _LEAST else _BEYOND
-    for g in targets.order:
+    for g in groups:
         y, x = targets.group[g, 0] * GROUP, targets.group[g, 1] * GROUP
         away_y = max(y - row - 1, row - (y + GROUP - 1) - 1, 0)
         away_x = max(x - col - 1, col - (x + GROUP - 1) - 1, 0)

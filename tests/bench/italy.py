@@ -24,8 +24,8 @@ import rasterio
 import yaml
 from affine import Affine
 
-from pipeline.dtt.kept_tiles import parts_by_job
 from pipeline.grid import raster
+from pipeline.grid.kept_records import parts_by_job
 from pipeline.plan.plan import load_plan, tiles_of
 from pipeline.territory.codes import Surface
 from tests.bench.common import shared_folder

@@ -9,9 +9,9 @@ from test_protection_maps import CHANNEL, HOME, SIZE, Case
 from pipeline.availability import combine
 from pipeline.dtt import channel_files, macro_tiles, victim_blocks
 from pipeline.dtt.channel_files import ChannelFiles
-from pipeline.dtt.kept_tiles import parts_by_job
 from pipeline.dtt.protection_maps import TileSettings, write_protection
 from pipeline.grid import raster
+from pipeline.grid.kept_records import parts_by_job
 from pipeline.services.base import ServiceContext
 
 BLOCK_PX = 3
@@ -24,7 +24,7 @@ class Layers:
     def __init__(self, folder, repository, monkeypatch):
         for module in (channel_files, macro_tiles, victim_blocks):
             monkeypatch.setattr(module, "STRIP_PX", BLOCK_PX)
-        monkeypatch.setattr(combine, "_BLOCK_PX", BLOCK_PX)
+        monkeypatch.setattr(combine, "COMBINE_BLOCK_PX", BLOCK_PX)
         self.case, self.computed = Case(folder, repository, 20_000.0, {"height_m": 10.0}), []
         out = {"status": "out_of_scope", "reason": "test"}
         services = {

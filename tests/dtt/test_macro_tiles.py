@@ -10,10 +10,10 @@ from test_protection_maps import CHANNEL, FOREIGN, SIZE, Case
 
 from pipeline.dtt import channel_files, macro_tiles, victim_blocks
 from pipeline.dtt.channel_files import ChannelFiles
-from pipeline.dtt.kept_tiles import digest_of
 from pipeline.dtt.protection_maps import TileSettings, write_protection
 from pipeline.errors import InputError
 from pipeline.grid import raster
+from pipeline.grid.kept_records import digest_of
 
 
 def maps_of(case: Case, **settings: Any) -> list[bytes]:
