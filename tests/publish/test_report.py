@@ -27,7 +27,13 @@ from pipeline.publish.manifest import run_facts, utc_now
 from pipeline.publish.release import renew_validity
 from pipeline.publish.report.annex import annex, chosen_channels, service_shares_pct
 from pipeline.publish.report.basis import rule_times
-from pipeline.publish.report.figures import draw_curves, draw_map, legend_entries, picture_command
+from pipeline.publish.report.figures import (
+    draw_curves,
+    draw_map,
+    draw_with_legend,
+    legend_entries,
+    picture_command,
+)
 from pipeline.publish.report.report import report
 from pipeline.publish.styles import read_schemes
 from tests.jobs import run_from
@@ -459,6 +465,18 @@ def test_picture_has_the_map_beside_its_legend(built: Path, tmp_path: Path) -> N
     for colour in (0x141414, 0x46327E):
         assert 0.3 < (codes == colour).mean() < 0.45
         assert 50 < (beside == colour).sum() < 2000
+
+
+def test_legend_of_a_picture_is_not_cut_off(tmp_path: Path) -> None:
+    """Title and unit of the maximum e.i.r.p. are the longest line; services have long names."""
+    for name in ("max_eirp", "limiting_service"):
+        scheme = read_schemes()[name]
+        raw = np.full((GRID.height, GRID.width), 4 if name == "limiting_service" else -9999, np.int16)
+        write_layer(tmp_path / "x.tif", raw, -32768)
+        with rasterio.MemoryFile(draw_with_legend(tmp_path / "x.tif", scheme, "x")) as file:
+            picture = file.open().read([1, 2, 3])
+        assert (picture[:, :, -8:] == 255).all()
+        assert (picture[:, :, -150:] < 128).any()
 
 
 def test_picture_refuses_what_has_no_classes(built: Path, tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ _MAP_WIDTH_IN = 4.6
 _WIDE_IN, _HIGHEST_IN = 7.1, 8.8
 _MOST_NAMES, _NAME_PT = 14, 10.0
 _LETTER = 0.6  # mean width of a letter over its height
+_LEGEND_PT, _PATCH_LETTERS, _PT_PER_IN = 8.0, 5, 72.0
 # Of a title on the command line.
 _TITLE_CHARS = 200
 _BAR_IN = 0.3  # below a map, for the scale bar
@@ -108,26 +109,28 @@ def draw_wide_map(path: Path, scheme: Scheme, places: Sequence[Settlement]) -> D
 def draw_with_legend(path: Path, scheme: Scheme, title: str) -> bytes:
     """The same map with title and legend in the picture."""
     picture = _picture_of(path, scheme)
-    legend_in, title_in = 1.5, 0.35
+    entries = legend_entries(scheme, picture.present)
+    unit = f", {scheme.unit}" if scheme.unit not in ("", "number") else ""
+    legend_title = f"{scheme.title}{unit}"
+    longest = max([len(legend_title), *(len(text) + _PATCH_LETTERS for _, _, text in entries)])
+    legend_in, title_in = _LETTER * _LEGEND_PT / _PT_PER_IN * longest + 0.3, 0.35
     size_in = _MAP_WIDTH_IN + legend_in, _MAP_WIDTH_IN * picture.height_ratio + _BAR_IN + title_in
     figure = Figure(figsize=size_in)
     share = _MAP_WIDTH_IN / size_in[0]
     axes = figure.add_axes((0.0, 0.0, share, 1.0 - title_in / size_in[1]))
     _draw(axes, picture, palette(scheme)[picture.classes], font_pt=8.0)
     figure.text(0.01, 1.0 - 0.5 * title_in / size_in[1], title, va="center", fontsize=10, parse_math=False)
-    entries = legend_entries(scheme, picture.present)
     patches = [
         Patch(facecolor=colour, edgecolor="#6b757d", linewidth=0.5, label=text) for colour, _, text in entries
     ]
-    unit = f", {scheme.unit}" if scheme.unit not in ("", "number") else ""
     figure.legend(
         handles=patches,
-        title=f"{scheme.title}{unit}",
+        title=legend_title,
         loc="center left",
         bbox_to_anchor=(share, 0.5),
         frameon=False,
-        fontsize=8,
-        title_fontsize=8,
+        fontsize=_LEGEND_PT,
+        title_fontsize=_LEGEND_PT,
     )
     return _png(figure)
 
@@ -296,7 +299,7 @@ def _draw_names(
 ) -> None:
     """Dots and names of the largest places within what is shown, none over another."""
     wide_km = picture.classes.shape[1] * picture.pixel_km
-    high_name_km = _NAME_PT / 72.0 * wide_km / wide_in
+    high_name_km = _NAME_PT / _PT_PER_IN * wide_km / wide_in
     taken: list[tuple[float, float, float, float]] = []
     for place in sorted(places, key=lambda place: (-place.persons, place.name)):
         east_m, north_m = grid.from_lonlat().transform(place.lon_deg, place.lat_deg)
