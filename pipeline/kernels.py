@@ -58,17 +58,24 @@ def constant(value: int) -> int:
     return np.int64(value)  # type: ignore[return-value]
 
 
-def inner(function: _Function) -> _Function:
+def inner(function: _Function, **options: bool) -> _Function:
     """A kernel that kernels call: compiled without a way in from Python.
 
     To unpack the tuples of a channel's inputs takes longer to compile than most kernels that take them. Where
     Python calls all the same (tests do), a way in is made in that process and not cached.
     """
     compiled: Any = njit(  # type: ignore[call-overload]
-        cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+        cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, **options
     )(function)
     # The entry that numba would take for the way in is a null pointer, so it must not come to know any.
     compiled._insert = lambda *_, **__: None
-    way_in = njit(nogil=True, error_model="numpy")(lambda *values: compiled(*values))
+    way_in = njit(nogil=True, error_model="numpy", **options)(  # type: ignore[call-overload]
+        lambda *values: compiled(*values)
+    )
     compiled._compile_for_args = lambda *_: way_in
     return cast("_Function", compiled)
+
+
+def lent(function: _Function) -> _Function:
+    """An ``inner`` kernel that makes no arrays, as a ``borrowing`` one; too long to stand in its callers."""
+    return inner(function, _nrt=False)

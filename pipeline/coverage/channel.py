@@ -156,15 +156,16 @@ def classify(
     one; a density that is not known protects.
     """
     own = (surface == Surface.HOME) | (surface == Surface.HOME_BEYOND)
-    land = own | (surface == Surface.FOREIGN)
-    if not servers.any():
-        nowhere = np.full(surface.shape, NO_CLASS, np.uint16)
-        return np.stack([np.where(land, np.uint16(0), nowhere), servers, nowhere])
-    served = levels[LEVEL_BANDS.index("probability")] >= inputs.q_min
-    if density_per_km2 is not None and inputs.min_density_per_km2 > 0.0:
-        served &= ~((density_per_km2 < inputs.min_density_per_km2) & own)
-    modes = np.append(inputs.stations.mode, NO_CLASS)[servers.astype(np.int64) - 1]
-    return np.stack([np.where(land, served, NO_CLASS), servers, modes]).astype(np.uint16)
+    classes = np.full((len(CLASS_BANDS), *surface.shape), NO_CLASS, np.uint16)
+    classes[0][own | (surface == Surface.FOREIGN)] = 0
+    classes[1] = servers
+    if servers.any():
+        served = levels[LEVEL_BANDS.index("probability")] >= inputs.q_min
+        if density_per_km2 is not None and inputs.min_density_per_km2 > 0.0:
+            served &= ~((density_per_km2 < inputs.min_density_per_km2) & own)
+        np.copyto(classes[0], served, where=classes[0] == 0)
+        classes[2] = np.concatenate([[NO_CLASS], inputs.stations.mode])[servers]
+    return classes
 
 
 def write_results(stem: Path, grid: Grid, blocks: Iterator[Block], *, ordinary: bool = False) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, Stations, TvReceiver
 from pipeline.coverage.loss_lookup import LookupRoom, has_table, list_outside, lookup_room, table_fields
 from pipeline.coverage.tile_facts import LIMITS
-from pipeline.kernels import borrowing, constant, inlined, inner, kernel
+from pipeline.kernels import borrowing, constant, inlined, inner, kernel, lent
 from pipeline.propagation.extended_hata import extended_hata_loss_db
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.hata import add_environments, hata_loss_db
@@ -82,13 +82,13 @@ def depression_deg(height_m: float, d_km: float) -> float:
     return math.degrees(math.atan(1e-3 * height_m / d_km) + 0.5 * d_km / EFFECTIVE_EARTH_KM)
 
 
-@inner
+@inlined
 def as_table(values: NDArray[Any], radials: int) -> NDArray[Any]:
     """View [radial, range] of a flattened table of profiles; it may be empty."""
     return values.reshape(radials, values.size // max(radials, 1))
 
 
-@inner
+@inlined
 def radials_of(paths: Paths, mast: int) -> Radials:
     """The tables of one mast."""
     k, n = mast, paths.radials[mast]
@@ -111,7 +111,7 @@ def radials_of(paths: Paths, mast: int) -> Radials:
     )
 
 
-@inner
+@lent
 def tile_fields(
     stations: Stations,
     paths: Paths,
@@ -148,7 +148,7 @@ def tile_fields(
     shape_fields(stations, paths, receiver, t, pixels, ground_m, d_km, az_deg, field_dbuvm)
 
 
-@inner
+@lent
 def direct_fields(
     stations: Stations,
     paths: Paths,
@@ -246,7 +246,7 @@ def shape_around(
         field_dbuvm[p] += erp_dbkw - lost_db
 
 
-@inner
+@lent
 def p1546_fields(
     prepared: PreparedCurves,
     curves: NDArray[np.float64],
@@ -310,7 +310,7 @@ def p1546_fields(
         )
 
 
-@inner
+@lent
 def other_fields(
     model: int,
     f_mhz: float,
@@ -328,7 +328,7 @@ def other_fields(
         field_dbuvm[p] = other_model_dbuvm(model, f_mhz, d_km[p], heff, receiver.h2_m, receiver.environment)
 
 
-@inner
+@lent
 def shape_vertically(
     stations: Stations,
     paths: Paths,
@@ -375,6 +375,8 @@ class Scratch(NamedTuple):
     discrimination_db: NDArray[np.float32]
     level_db: NDArray[np.float32]
     mean: NDArray[np.float32]
+    whole: NDArray[np.float32]
+    power: NDArray[np.float32]
     member: NDArray[np.bool_]
     disturbed: NDArray[np.bool_]
     best_dbuvm: NDArray[np.float32]
@@ -406,6 +408,8 @@ def scratch_of(transmitters: int) -> Scratch:
         np.zeros(p, np.float32),
         np.zeros(p, np.float32),
         lookup_room(p),
+        np.zeros(p, np.float32),
+        np.zeros(p, np.float32),
         np.zeros(p, np.float32),
         np.zeros(p, np.float32),
         np.zeros(p, np.float32),

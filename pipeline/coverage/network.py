@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles
 from pipeline.coverage.inputs import Paths, paths_of
-from pipeline.grid.geodesy import lattice, site_frames
+from pipeline.grid.geodesy import outline_m, site_frames
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import read_countries
 from pipeline.radio.channel_plan import plan_neighbours
@@ -51,16 +51,6 @@ def within_reach(
     frames = site_frames(transmitters["lon_deg"].values, transmitters["lat_deg"].values)
     nearest_m = [np.sqrt(np.min(np.sum((positions_m - frame[:3]) ** 2, axis=1))) for frame in frames]
     return np.array(nearest_m) <= 1000.0 * reach_km
-
-
-def outline_m(grid: Grid) -> NDArray[np.float64]:
-    """Geocentric positions [n, 3] of lattice nodes all over a grid, at most some ten kilometres apart."""
-    nodes = lattice(grid).nodes[:, :, :3]
-    every = max(1, min(nodes.shape[:2]) // 64)
-    rows = np.append(np.arange(0, nodes.shape[0] - 1, every), nodes.shape[0] - 1)
-    cols = np.append(np.arange(0, nodes.shape[1] - 1, every), nodes.shape[1] - 1)
-    positions_m: NDArray[np.float64] = nodes[np.ix_(rows, cols)].reshape(-1, 3)
-    return positions_m
 
 
 def with_default_mode(transmitters: xr.Dataset, default: ModeKey) -> xr.Dataset:

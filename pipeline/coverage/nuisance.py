@@ -18,7 +18,7 @@ from pipeline.coverage.inputs import ChannelInputs, Stations, TvReceiver
 from pipeline.coverage.servers import antenna_db, mark_members
 from pipeline.coverage.tile_facts import LEAST_MEAN, SPARE_MEAN
 from pipeline.grid.geodesy import TilePlaces, tile_rays
-from pipeline.kernels import borrowing, inner, kernel
+from pipeline.kernels import borrowing, inner, kernel, lent
 from pipeline.radio.antennas import directivity_db, discrimination_db
 
 # Nepers of power per dB.
@@ -49,8 +49,14 @@ def lognormal_mean(median_db: float, sigma_db: float) -> float:
     return math.exp(NEPER_PER_DB * median_db + 0.5 * s * s)
 
 
-@kernel
-def lognormal_means(median_db: NDArray[np.float32], sigma_db: float, mean: NDArray[np.float32]) -> None:
+@borrowing
+def lognormal_means(
+    median_db: NDArray[np.float32],
+    sigma_db: float,
+    mean: NDArray[np.float32],
+    whole: NDArray[np.float32],
+    power: NDArray[np.float32],
+) -> None:
     """Fill ``lognormal_mean`` of medians [n] within 5e-5 dB of it, written so that it vectorises.
 
     2^x by the whole number next to x, which is the exponent of the result, and a series of the rest. Means
@@ -59,7 +65,6 @@ def lognormal_means(median_db: NDArray[np.float32], sigma_db: float, mean: NDArr
     s = NEPER_PER_DB * sigma_db
     per_db = np.float32(_OCTAVES_PER_DB)
     more = np.float32(0.5 * s * s / NEPER_PER_DB * _OCTAVES_PER_DB)
-    whole, power = np.empty(median_db.size, np.float32), np.empty(median_db.size, np.float32)
     whole_bits, power_bits = whole.view(np.int32), power.view(np.int32)
     for p in range(median_db.size):
         octaves = min(max(median_db[p] * per_db + more, -_MOST_OCTAVES), _MOST_OCTAVES)
@@ -226,11 +231,11 @@ def choose_disturbed(
 
 
 @borrowing
-def fill_levels(ratio_db: NDArray[np.float32], count: int, work: Scratch) -> None:
-    """Fill nuisance levels of one transmitter, whose protection ratio is ``ratio_db`` [mode]."""
+def fill_levels(ratio_db: NDArray[np.float64], t: int, count: int, work: Scratch) -> None:
+    """Fill nuisance levels of transmitter ``t``, whose protection ratios are ``ratio_db`` [mode, t]."""
     field_dbuvm, away_db, mode, level_db = work.field_dbuvm, work.discrimination_db, work.mode, work.level_db
     for p in range(count):
-        level_db[p] = field_dbuvm[p] - away_db[p] + ratio_db[mode[p]]
+        level_db[p] = field_dbuvm[p] - away_db[p] + np.float32(ratio_db[mode[p], t])
 
 
 @borrowing
@@ -252,31 +257,47 @@ def begin_with_noise(work: Scratch) -> None:
 
 
 @inner
-def sum_nuisance(
+def order_interferers(
     inputs: ChannelInputs,
-    tile: TilePlaces,
     frames: NDArray[np.float64],
-    kinds: NDArray[np.uint8],
     middle: int,
     radius_km: float,
-    polarisation: int,
+    count: int,
     work: Scratch,
-) -> None:
-    """Fill mean and sum of squared means of the nuisance power per pixel: noise, then from the largest bound.
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Transmitters from the largest bound of their nuisance in a tile; the bounds; their sums from it on.
 
-    No pixel of the tile is farther than ``radius_km`` from the pixel ``middle``; ``polarisation`` of
-    ``one_polarisation``.
+    No pixel of the tile is farther than ``radius_km`` from the pixel ``middle``.
     """
-    stations, rules, count = inputs.stations, inputs.rules, kinds.size
     means = bound_means(inputs, frames, middle, radius_km, work.server[:count], work.nuisance_bound_dbuvm)
     order = np.argsort(-means, kind="mergesort")
     left_mean = means[order]
     for k in range(order.size - 2, -1, -1):
         left_mean[k] += left_mean[k + 1]
+    return order, means, left_mean
+
+
+@lent
+def sum_nuisance(
+    inputs: ChannelInputs,
+    tile: TilePlaces,
+    kinds: NDArray[np.uint8],
+    order: NDArray[np.int64],
+    means: NDArray[np.float64],
+    left_mean: NDArray[np.float64],
+    polarisation: int,
+    work: Scratch,
+) -> None:
+    """Fill mean and sum of squared means of the nuisance power per pixel: noise, then by ``order``.
+
+    ``order``, ``means`` and ``left_mean`` [transmitter] of ``order_interferers``; ``polarisation`` of
+    ``one_polarisation``.
+    """
+    stations, rules, count = inputs.stations, inputs.rules, kinds.size
     begin_with_noise(work)
     least_mean, ended = math.inf, False
-    ratio_db = np.ascontiguousarray(rules.ratio_db.T).astype(np.float32)
-    for k, t in enumerate(order):
+    for k in range(order.size):
+        t = order[k]
         tile_rays(stations.frame[t], tile, work.d_km, work.az_deg)
         members = mark_members(inputs, kinds, work, t)
         chosen = choose_disturbed(t, means[t], left_mean[k], members, count, work)
@@ -290,8 +311,10 @@ def sum_nuisance(
         listed = work.pixels[:chosen]
         fields_in_tile(inputs, t, INTERFERING, listed, work)
         antenna_db(inputs, t, tile, polarisation, listed, work)
-        fill_levels(ratio_db[t], count, work)
-        lognormal_means(work.level_db, rules.interferer_sigma_db, work.mean)
+        fill_levels(rules.ratio_db, t, count, work)
+        lognormal_means(
+            work.level_db, rules.interferer_sigma_db, work.mean, work.room.position, work.room.length
+        )
         add_powers(count, work)
     spare_mean = LEFT_OUT_FRACTION * least_running(-math.inf, count, work) * (1.0 - _ROUNDING)
     work.limits[LEAST_MEAN] = min(least_mean, spare_mean / LEFT_OUT_STATIONS)

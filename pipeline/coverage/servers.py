@@ -17,7 +17,7 @@ from pipeline.coverage.fields import WANTED, Scratch, fields_in_tile
 from pipeline.coverage.inputs import ChannelInputs, TvReceiver
 from pipeline.coverage.tile_facts import LOWEST_FOREIGN_DBUVM, LOWEST_HOME_DBUVM, NETWORK_KM
 from pipeline.grid.geodesy import TilePlaces, single_azimuth_deg, tile_rays
-from pipeline.kernels import borrowing, inner
+from pipeline.kernels import borrowing, lent
 from pipeline.radio.antennas import Bt419, Polarisation, bt419_db, discrimination_db
 
 
@@ -88,15 +88,17 @@ def keep_best(
             best_dbuvm[p], server[p], server_km[p] = e, t, d_km[p]
 
 
-@inner
-def find_servers(inputs: ChannelInputs, tile: TilePlaces, kinds: NDArray[np.uint8], work: Scratch) -> bool:
+@lent
+def find_servers(
+    inputs: ChannelInputs, tile: TilePlaces, kinds: NDArray[np.uint8], order: NDArray[np.int64], work: Scratch
+) -> bool:
     """Fill best field, server and its distance per pixel, of equals the lower index; False: no server."""
     stations, spillover = inputs.stations, inputs.rules.spillover
     best_dbuvm, server = work.best_dbuvm[: kinds.size], work.server[: kinds.size]
     best_dbuvm[:] = -math.inf
     server[:] = -1
     lowest_dbuvm = lowest_best_dbuvm(kinds, best_dbuvm, spillover)
-    for t in np.argsort(-work.wanted_bound_dbuvm, kind="mergesort"):
+    for t in order:
         bound_dbuvm = work.wanted_bound_dbuvm[t]
         if bound_dbuvm == -math.inf:
             break
@@ -215,6 +217,17 @@ def mark_members(inputs: ChannelInputs, kinds: NDArray[np.uint8], work: Scratch,
 
 
 @borrowing
+def list_members(count: int, work: Scratch) -> int:
+    """List the pixels that are marked as ``member``; their number."""
+    found = 0
+    for p in range(count):
+        if work.member[p]:
+            work.pixels[found] = p
+            found += 1
+    return found
+
+
+@borrowing
 def add_members(
     t: int,
     pixels: NDArray[np.int64],
@@ -229,7 +242,7 @@ def add_members(
         wanted_power[p] += 10.0 ** (0.1 * (field_dbuvm[p] - d_db))
 
 
-@inner
+@lent
 def add_network(
     inputs: ChannelInputs, tile: TilePlaces, polarisation: int, kinds: NDArray[np.uint8], work: Scratch
 ) -> None:
@@ -255,7 +268,7 @@ def add_network(
         tile_rays(stations.frame[t], tile, work.d_km, work.az_deg)
         if not mark_members(inputs, kinds, work, t):
             continue
-        listed = np.flatnonzero(work.member[: kinds.size])
+        listed = work.pixels[: list_members(kinds.size, work)]
         work.counted[t] |= listed.size > 0
         fields_in_tile(inputs, t, WANTED, listed, work)
         antenna_db(inputs, t, tile, polarisation, listed, work)

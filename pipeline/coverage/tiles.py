@@ -19,6 +19,7 @@ from pipeline.coverage.inputs import ChannelInputs
 from pipeline.coverage.nuisance import (
     fenton_wilkinson,
     location_probability,
+    order_interferers,
     sum_nuisance,
     variance_per_square,
 )
@@ -88,14 +89,16 @@ def compute_tile(
     centre_m, radius_km = tile_ball(positions_m, rows, cols)
     tile_bounds(inputs, centre_m, radius_km, work.near_km, work.wanted_bound_dbuvm, work.nuisance_bound_dbuvm)
     pixels = tile_places(frames, centre_m)
-    if not find_servers(inputs, pixels, kinds, work):
+    order = np.argsort(-work.wanted_bound_dbuvm, kind="mergesort")
+    if not find_servers(inputs, pixels, kinds, order, work):
         return
     rules = inputs.rules
     point_antennas(inputs, frames, work)
     one = one_polarisation(work.server[: kinds.size], inputs.stations.polarisation)
     add_network(inputs, pixels, one, kinds, work)
     middle = (rows // 2) * cols + cols // 2
-    sum_nuisance(inputs, pixels, frames, kinds, middle, 2.0 * radius_km, one, work)
+    order, means, left_mean = order_interferers(inputs, frames, middle, 2.0 * radius_km, kinds.size, work)
+    sum_nuisance(inputs, pixels, kinds, order, means, left_mean, one, work)
     server, wanted_dbuvm, best_dbuvm, direction = (
         work.server,
         work.wanted_dbuvm,

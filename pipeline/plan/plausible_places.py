@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from pipeline.config.config import Config
-from pipeline.coverage.network import outline_m
 from pipeline.errors import InputError
-from pipeline.grid.geodesy import site_frames
+from pipeline.grid.geodesy import outline_m, site_frames
 from pipeline.grid.grid import LONLAT, Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.registers.areas import ChannelArea

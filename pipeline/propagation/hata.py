@@ -75,9 +75,12 @@ def add_environments(
 
     Their losses differ by a constant of the frequency, whatever path and heights; none is below the open one.
     """
-    steps_db = np.empty(3)
-    for code in range(3):
-        steps_db[code] = environment_db(_OPEN, f_mhz) - environment_db(code, f_mhz)
+    open_db = environment_db(_OPEN, f_mhz)
+    steps_db = (
+        open_db - environment_db(0, f_mhz),
+        open_db - environment_db(1, f_mhz),
+        open_db - environment_db(2, f_mhz),
+    )
     for p in pixels:
         field_dbuvm[p] += steps_db[environment[p]]
 

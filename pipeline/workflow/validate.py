@@ -27,9 +27,10 @@ from pipeline.coordination.radar import scene
 from pipeline.coordination.rr97 import epfd_document
 from pipeline.coordination.rr941 import comparison
 from pipeline.coverage import receiver_surroundings
-from pipeline.coverage.network import outline_m, with_countries, within_reach
+from pipeline.coverage.network import with_countries, within_reach
 from pipeline.errors import InputError, fault_lines, in_file, raise_first, with_file
 from pipeline.grid.foreign_rasters import read_place
+from pipeline.grid.geodesy import outline_m
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.hashing import input_files

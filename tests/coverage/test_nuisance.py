@@ -90,9 +90,9 @@ def test_negligible_terms_change_the_median_by_a_hundredth_at_most():
 
 def test_means_of_many_are_those_of_one():
     median_db = np.append(np.linspace(-370.0, 340.0, 5001), [-9000.0, 9000.0, np.inf]).astype(np.float32)
-    found = np.empty(median_db.size, np.float32)
+    found, whole, power = np.empty((3, median_db.size), np.float32)
     for sigma_db in (0.0, 5.5, 12.0):
-        lognormal_means(median_db, sigma_db, found)
+        lognormal_means(median_db, sigma_db, found, whole, power)
         level_db = median_db[:5001].astype(np.float64)
         expected = 10.0 ** (level_db / 10.0) * np.exp(0.5 * (np.log(10.0) / 10.0 * sigma_db) ** 2)
         assert np.abs(10.0 * np.log10(found[:5001] / expected)).max() < 5e-5

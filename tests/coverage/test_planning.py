@@ -24,7 +24,6 @@ from pipeline.coverage.inputs import (
 )
 from pipeline.coverage.network import (
     load_paths,
-    outline_m,
     select_channels,
     with_countries,
     with_default_mode,
@@ -32,6 +31,7 @@ from pipeline.coverage.network import (
 )
 from pipeline.errors import InputError
 from pipeline.grid import raster
+from pipeline.grid.geodesy import outline_m
 from pipeline.grid.grid import Grid
 from pipeline.radio.channel_plan import plan_neighbours
 from pipeline.reference.ratio_tables import ModeValues, read_protection_tables
