@@ -14,7 +14,7 @@ from pipeline.coverage.fields import EFFECTIVE_FROM_KM, INTERFERING, WANTED, oth
 from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, TvReceiver
 from pipeline.coverage.loss_lookup import has_table, largest_field_dbuvm
 from pipeline.grid.geodesy import ray
-from pipeline.kernels import borrowing, inlined, inner
+from pipeline.kernels import borrowing, inlined, lent
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.p1546.pixel import p1546_upper_bound
 
@@ -101,7 +101,7 @@ def largest_sea_fraction(
     return min(largest_between(paths.sea_km, start + column, radials, ranges, first, last) / near_km, 1.0)
 
 
-@inner
+@lent
 def tile_bounds(
     inputs: ChannelInputs,
     centre_m: NDArray[np.float64],

@@ -110,13 +110,33 @@ def _reach_km(inputs: ChannelInputs, t: int, area: _Area, from_km: float) -> flo
     sea_share = float(paths.sea_start[mast + 1] > paths.sea_start[mast])
     height_m, angle_deg = paths.highest_m[mast], paths.lowest_angle_deg[mast]
     offset = int(stations.offset[t])
-    for km in node_km(octave_ranges(from_km, max(farthest_km, from_km), _OFFSET_KM, 3)).tolist():
+    km = node_km(octave_ranges(from_km, max(farthest_km, from_km), _OFFSET_KM, 3))
+    weak_dbuvm = -_BELOW_NOISE_DB - over_noise_db
+    weak_km = weak_from_km(
+        inputs.model, inputs.receiver, offset, km, height_m, sea_share, angle_deg, weak_dbuvm
+    )
+    return float(min(weak_km, farthest_km))
+
+
+@kernel
+def weak_from_km(
+    model: FieldModel,
+    receiver: TvReceiver,
+    offset: int,
+    km: NDArray[np.float64],
+    height_m: float,
+    sea_share: float,
+    angle_deg: float,
+    weak_dbuvm: float,
+) -> float:
+    """First of rising distances from which on no interfering field of 1 kW reaches a level; +inf: none."""
+    for at_km in km:
         bound_dbuvm = bound_1kw_dbuvm(
-            inputs.model, inputs.receiver, offset, INTERFERING, km, height_m, sea_share, angle_deg
+            model, receiver, offset, INTERFERING, at_km, height_m, sea_share, angle_deg
         )
-        if bound_dbuvm + over_noise_db < -_BELOW_NOISE_DB:
-            return min(km, farthest_km)
-    return farthest_km
+        if bound_dbuvm < weak_dbuvm:
+            return at_km
+    return math.inf
 
 
 def _filled(
