@@ -183,7 +183,7 @@ def is_kernel(function: ast.FunctionDef) -> bool:
     return any(
         name in ast.unparse(mark)
         for mark in function.decorator_list
-        for name in ("kernel", "borrowing", "inlined", "inner")
+        for name in ("kernel", "borrowing", "inlined", "inner", "lent")
     )
 
 
