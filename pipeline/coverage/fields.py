@@ -375,8 +375,6 @@ class Scratch(NamedTuple):
     discrimination_db: NDArray[np.float32]
     level_db: NDArray[np.float32]
     mean: NDArray[np.float32]
-    whole: NDArray[np.float32]
-    power: NDArray[np.float32]
     member: NDArray[np.bool_]
     disturbed: NDArray[np.bool_]
     best_dbuvm: NDArray[np.float32]
@@ -408,8 +406,6 @@ def scratch_of(transmitters: int) -> Scratch:
         np.zeros(p, np.float32),
         np.zeros(p, np.float32),
         lookup_room(p),
-        np.zeros(p, np.float32),
-        np.zeros(p, np.float32),
         np.zeros(p, np.float32),
         np.zeros(p, np.float32),
         np.zeros(p, np.float32),

@@ -293,7 +293,7 @@ def sum_nuisance(
     ``order``, ``means`` and ``left_mean`` [transmitter] of ``order_interferers``; ``polarisation`` of
     ``one_polarisation``.
     """
-    stations, rules, count = inputs.stations, inputs.rules, kinds.size
+    stations, rules, room, count = inputs.stations, inputs.rules, work.room, kinds.size
     begin_with_noise(work)
     least_mean, ended = math.inf, False
     for k in range(order.size):
@@ -312,9 +312,8 @@ def sum_nuisance(
         fields_in_tile(inputs, t, INTERFERING, listed, work)
         antenna_db(inputs, t, tile, polarisation, listed, work)
         fill_levels(rules.ratio_db, t, count, work)
-        lognormal_means(
-            work.level_db, rules.interferer_sigma_db, work.mean, work.room.position, work.room.length
-        )
+        # By now the room of the lookup is free.
+        lognormal_means(work.level_db, rules.interferer_sigma_db, work.mean, room.position, room.length)
         add_powers(count, work)
     spare_mean = LEFT_OUT_FRACTION * least_running(-math.inf, count, work) * (1.0 - _ROUNDING)
     work.limits[LEAST_MEAN] = min(least_mean, spare_mean / LEFT_OUT_STATIONS)

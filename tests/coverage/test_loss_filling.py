@@ -8,7 +8,7 @@ from scene import CHANNEL, GRID, coverage_of, scene
 from test_heights import hilly, with_model
 
 from pipeline.coverage import loss_filling
-from pipeline.coverage.channel import _kind_of_surface
+from pipeline.coverage.channel import kind_of_surfaces
 from pipeline.coverage.field_bounds import tile_bounds
 from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
 from pipeline.coverage.inputs import channel_inputs
@@ -34,7 +34,7 @@ def inputs_of(made, model="p1546", sweeps=None):
 
 
 def tabled(inputs, made, threads=1):
-    kinds = _kind_of_surface(inputs)
+    kinds = kind_of_surfaces(inputs)
     return loss_filling.with_tables(inputs, GRID, made.surface.values, kinds, threads)
 
 
