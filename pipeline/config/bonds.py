@@ -93,7 +93,7 @@ def device_channels(
         return sorted(channels.wsd)
     if device.bonds is not None:
         return sorted(channel_named(name) for name in device.bonds)
-    return _runs(channels, device.bond, set(channels.wsd) - set(reserved))
+    return bonds_of_width(channels, device.bond, set(channels.wsd) - set(reserved))
 
 
 def bonds_fault(channels: Channels, devices: Iterable[Device], reserved: Collection[int]) -> str | None:
@@ -102,7 +102,7 @@ def bonds_fault(channels: Channels, devices: Iterable[Device], reserved: Collect
     for device in devices:
         if device.bond == 1 and device.bonds is None:
             continue
-        runs = _runs(channels, device.bond, usable)
+        runs = bonds_of_width(channels, device.bond, usable)
         for name in device.bonds or ():
             if device.bond == 1 or channel_named(name) not in runs:
                 allowed = "none" if device.bond == 1 else ", ".join(map(str, runs)) or "none"
@@ -123,7 +123,7 @@ def bonds_fault(channels: Channels, devices: Iterable[Device], reserved: Collect
     return None
 
 
-def _runs(channels: Channels, count: int, usable: Collection[int]) -> list[DeviceChannel]:
+def bonds_of_width(channels: Channels, count: int, usable: Collection[int]) -> list[DeviceChannel]:
     """All runs of ``count`` channels of one segment that are ``usable``, ascending."""
     return sorted(
         of_numbers(first, count)

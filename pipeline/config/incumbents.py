@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from pipeline.config.base import EpsgCode, ModelFor, Number, Section, Sourced, Whole, within
+from pipeline.config.base import EpsgCode, Identifier, ModelFor, Number, Section, Sourced, Whole, within
 from pipeline.config.register_mapping import RegisterItem
 from pipeline.shipped import TABLES
 
@@ -116,6 +116,75 @@ class FixedLinks(Section):
     """Path loss; free space protects more."""
 
 
+class Criterion(Section):
+    """What protects the receivers of a custom service: one of four levels, at the receiver's antenna."""
+
+    i_n_db: Annotated[Sourced, within(-60, 40)] | None = None
+    """Interference-to-noise ratio, for the bandwidth and the noise figure of each receiver."""
+    field_dbuvm: Annotated[Sourced, within(-100, 150)] | None = None
+    """Field strength in dB(uV/m)."""
+    pfd_dbw_m2: Annotated[Sourced, within(-300, 0)] | None = None
+    """Power flux-density in dB(W/m2)."""
+    power_dbm: Annotated[Sourced, within(-250, 50)] | None = None
+    """Power in dBm at the input of the receiver."""
+    bandwidth_mhz: Annotated[Number, Field(gt=0, le=100)] | None = None
+    """What field, power flux-density or power refer to; none: the bandwidth of each receiver."""
+    aggregate: bool = False
+    """Whether all devices together have the level: each then gets 10 log of `effective_devices` less."""
+    effective_devices: Annotated[Number, Field(ge=1, le=10000)] = 1.0
+    """Devices that share an aggregate level."""
+    time_pct: Annotated[Sourced, within(1, 50)] = Sourced(
+        value=10.0, source="conservative choice: no source prints a percentage", verified=False
+    )
+    """Percentage of time for which the path loss may be smaller."""
+
+    @model_validator(mode="after")
+    def _one_level(self) -> Criterion:
+        levels = ("i_n_db", "field_dbuvm", "pfd_dbw_m2", "power_dbm")
+        if sum(getattr(self, name) is not None for name in levels) != 1:
+            raise ValueError(f"give exactly one of {', '.join(levels)}")
+        if self.i_n_db is not None and self.bandwidth_mhz is not None:
+            raise ValueError("bandwidth_mhz goes with a field, a power flux-density or a power")
+        if self.aggregate != (self.effective_devices > 1.0):
+            raise ValueError(
+                "an aggregate level needs effective_devices above 1, and no other level has them"
+            )
+        return self
+
+
+class CustomService(Section):
+    """Any other service: its criterion stands in the territory file alone."""
+
+    id: Identifier
+    """Short name, for messages, manifest and `explain`."""
+    name: Annotated[str, Field(min_length=3)]
+    """What it is, for readers."""
+    registers: list[RegisterItem] = []
+    """Receivers at known places; columns as of `mobile`; an item may be a mapping (docs/registers.md)."""
+    areas: list[Path] = []
+    """Polygons in which receivers may stand anywhere (GeoPackage, GeoJSON, or CSV with a column wkt) with the
+    radio columns of a register, without place, azimuth and pattern."""
+    criterion: Criterion
+    """What may not be exceeded."""
+    model: ReceiverModel = "p1546"
+    """Path loss; free space protects more."""
+    margin_db: Annotated[Number, Field(ge=0, le=30)] = 0.0
+    """Margin for several devices, beside an aggregate level."""
+
+    @model_validator(mode="after")
+    def _some(self) -> CustomService:
+        if not self.registers and not self.areas:
+            raise ValueError("give `registers`, `areas` or both")
+        return self
+
+
+def _ids_once(services: list[CustomService]) -> list[CustomService]:
+    ids = [one.id for one in services]
+    if twice := sorted({name for name in ids if ids.count(name) > 1}):
+        raise ValueError(f"two have the same id: {', '.join(twice)}")
+    return services
+
+
 class Aeronautical(Section):
     """Aeronautical radionavigation, 645-862 MHz in the countries of RR No. 5.312."""
 
@@ -179,6 +248,8 @@ class Incumbents(Section):
     ppdr: Ppdr | None = None
     fixed: FixedLinks | None = None
     in_band: InBand | None = None
+    custom: Annotated[list[CustomService], Field(min_length=1), AfterValidator(_ids_once)] | None = None
+    """Any other services, with their criteria; read if `services.custom` is evaluated."""
     leakage_floor_dbm_per_100khz: Annotated[Sourced, within(-150, 0)] = Sourced(
         value=-84.0, source="EN 301 598: leakage need not fall below this; quoted from memory", verified=False
     )

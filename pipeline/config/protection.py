@@ -140,6 +140,9 @@ class Protection(Section):
     """Systems and modes with their C/N."""
     device_classes: Path = TABLES / "device_classes.csv"
     """Leakage ratios of the device classes."""
+    extra_aclr_db: Annotated[Number, Field(ge=0, le=60)] = 0.0
+    """Filters at the outputs of all devices: so much less than their class leaks outside their channel;
+    also less than the floor of leakage."""
 
     @model_validator(mode="after")
     def _ascending(self) -> Protection:

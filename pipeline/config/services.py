@@ -81,13 +81,23 @@ class Neighbour(Section):
     """Protect its coverage, computed from its transmitters in `registers` (country = the key)."""
     border_field: BorderField | None = None
     """Keep the field of a device on its land below a trigger."""
+    allotments: Path | None = None
+    """Protect its allotments: polygons (GeoPackage, GeoJSON, or CSV with a column wkt) with columns
+    id, channel, ref_plan_cfg (RPC1 to RPC3) and polarisation, as `channelmaps import ... --areas-out` writes
+    them."""
+    allotment_rule: Literal["reference", "trigger"] = "reference"
+    """`reference`: all of an allotment receives the reference field of its configuration; `trigger`: at the
+    points of its contour a device stays below the trigger of `border_field` (its defaults if absent)."""
     unaffected: str = ""
     """Reason why nothing needs protection, e.g. an agreement or a band without television."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Neighbour:
-        if self.unaffected and (self.coverage or self.border_field is not None):
+        protected = self.coverage or self.border_field is not None or self.allotments is not None
+        if self.unaffected and protected:
             raise ValueError("a neighbour is either unaffected or protected")
+        if self.allotments is None and self.allotment_rule != "reference":
+            raise ValueError("allotment_rule without allotments")
         if self.unaffected and len(self.unaffected.strip()) < 3:
             raise ValueError("an unaffected neighbour needs a reason")
         return self

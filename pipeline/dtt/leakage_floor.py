@@ -42,15 +42,20 @@ def floors_at(config: Config, channel: int, width_mhz: float) -> list[FloorBand]
 
 def _floors_of(config: Config, band: Band) -> list[FloorBand]:
     settings = config.incumbents or Incumbents()
+    # A filter at the output takes from the floor what it takes from all leakage.
+    filter_db = config.protection.extra_aclr_db
     parts = [
-        FloorBand(Band(max(one.from_mhz, band.low_mhz), min(one.to_mhz, band.high_mhz)), one.dbm_per_100khz)
+        FloorBand(
+            Band(max(one.from_mhz, band.low_mhz), min(one.to_mhz, band.high_mhz)),
+            one.dbm_per_100khz - filter_db,
+        )
         for one in settings.leakage_floor
     ]
     parts = [part for part in parts if _width_mhz(part.band) > 0.0]
     rest_mhz = _width_mhz(band) - sum(_width_mhz(part.band) for part in parts)
     if rest_mhz > 0.0:
         rest = Band(band.low_mhz, band.low_mhz + rest_mhz)
-        parts.append(FloorBand(rest, settings.leakage_floor_dbm_per_100khz.value))
+        parts.append(FloorBand(rest, settings.leakage_floor_dbm_per_100khz.value - filter_db))
     return parts
 
 

@@ -80,7 +80,12 @@ def treatment_of(config: Config, code: str, data: ForeignData) -> NeighbourTreat
     if neighbour is None:
         return NeighbourTreatment(None, known=False)
     covered = neighbour.coverage and code in data.countries
-    known = covered or neighbour.border_field is not None or bool(neighbour.unaffected)
+    known = (
+        covered
+        or neighbour.border_field is not None
+        or neighbour.allotments is not None
+        or bool(neighbour.unaffected)
+    )
     return NeighbourTreatment(neighbour.border_field, known)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.config.base import Number, Section
-from pipeline.config.bonds import DeviceChannel, channel_named
+from pipeline.config.base import Number, Section, Whole
+from pipeline.config.bonds import DeviceChannel, channel_named, channels_in
 from pipeline.config.load import read_model
 from pipeline.errors import InputError
 from pipeline.links.link_rows import AUTO
@@ -49,8 +49,16 @@ class StationRadio(Section):
     """Its name."""
     channel: _ChannelName = AUTO
     """Channel, bond such as 20-21, or auto."""
+    bond: Annotated[Whole, Field(ge=1, le=8)] = 1
+    """Channels beside each other that `auto` takes together."""
     bandwidth_mhz: Annotated[Number, Field(ge=0.1, le=100)] | None = None
     """Bandwidth; none: that of the table of modes, for each channel of a bond."""
+
+    @model_validator(mode="after")
+    def _bond_is_chosen(self) -> StationRadio:
+        if self.channel != AUTO and self.bond != 1:
+            raise ValueError("bond goes with channel auto")
+        return self
 
 
 class StationSector(Section):
@@ -101,6 +109,8 @@ class BaseStation(Section):
     """Device of the run whose limits count; none: by height."""
     ban: tuple[int, ...] = ()
     """Channels that the station leaves alone though they are permitted."""
+    extra_aclr_db: Annotated[Number, Field(ge=0, le=60)] = 0.0
+    """A filter at the outputs: so much less than the device's class leaks; counts with --pointing."""
 
 
 class BaseStations(Section):
@@ -124,6 +134,7 @@ class _RadioRow(StrippedRow):
     radio: IdCell
     channel: str = AUTO
     bandwidth_mhz: str = ""
+    bond: str = ""
 
 
 class SiteRow(StrippedRow):
@@ -152,6 +163,11 @@ class RadioOf(NamedTuple):
     def channel(self) -> DeviceChannel | None:
         """Its channel; None: to be chosen."""
         return None if self.radio.channel == AUTO else channel_named(self.radio.channel)
+
+    @property
+    def width(self) -> int:
+        """How many channels it takes together."""
+        return self.radio.bond if self.channel is None else len(channels_in(self.channel))
 
 
 def read_stations(path: Path) -> list[BaseStation]:
@@ -188,7 +204,8 @@ def _from_table(path: Path) -> list[BaseStation]:
                 )
         sector = station["sectors"].setdefault(row.sector, _sector_of(path, row))
         width_mhz = _number_of(path, row, "bandwidth_mhz")
-        radio = {"id": row.radio, "channel": row.channel or AUTO, "bandwidth_mhz": width_mhz}
+        bond = int(_number_of(path, row, "bond") or 1)
+        radio = {"id": row.radio, "channel": row.channel or AUTO, "bandwidth_mhz": width_mhz, "bond": bond}
         sector["radios"].append(radio)
     whole = [station | {"sectors": list(station["sectors"].values())} for station in found.values()]
     try:

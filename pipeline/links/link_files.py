@@ -104,7 +104,7 @@ def links_command(links: Path, request: LinkRequest) -> None:
     places = [(row.a_lon, row.a_lat, row.b_lon, row.b_lat) for row in rows if row.has_places]
     world = world_of(request, np.array(places, float).reshape(-1, 4))
     if request.pointing:
-        world = world._replace(pointing=_run_of_intermediates(request))
+        world = world._replace(pointing=run_of_intermediates(request))
     every = [plan_link(row, settings, world) for row in rows]
     beside = table_together(every, settings, world, assign=request.assign)
     found = [_on_its_channel(link, beside.found.get(i), settings, world) for i, link in enumerate(every)]
@@ -125,7 +125,7 @@ def links_command(links: Path, request: LinkRequest) -> None:
     print(json.dumps(document, indent=1, ensure_ascii=False) if request.as_json else _text(table))
 
 
-def _run_of_intermediates(request: LinkRequest) -> Run:
+def run_of_intermediates(request: LinkRequest) -> Run:
     """The run whose build folder tells where victims are; InputError without one."""
     if request.results is None:
         raise InputError("needs a run", field="--pointing", allowed="with --results")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from pyproj import Proj
 
 from pipeline.config.bonds import DeviceChannel
+from pipeline.config.config import Config
 from pipeline.dtt.directional_limits import BEARING_SECTORS, limits_by_direction
 from pipeline.dtt.victims import ExplainedPixel
 from pipeline.errors import InputError
@@ -28,7 +30,8 @@ from pipeline.studies.explain import context_at, explained_location
 
 # Side lobes are credited with no more than this: installations are not perfect (project choice).
 MAX_CREDIT_DB = 15.0
-_DTT = ("dtt", "foreign_dtt")
+# Foreign reception that is computed is among its limits; border fields and allotments have no direction.
+_DTT = "dtt"
 _SECTOR_DEG = 360.0 / BEARING_SECTORS
 # Attenuations are looked at 0.1 degrees apart: the axis of a narrow beam lies between whole ones.
 _STEPS_IN_SECTOR = 51
@@ -49,9 +52,17 @@ class DirectionalLimits(NamedTuple):
 
 
 def directional_limits(
-    run: Run, build: Path, place_deg: tuple[float, float], channel: DeviceChannel, device_id: str
+    run: Run,
+    build: Path,
+    place_deg: tuple[float, float],
+    channel: DeviceChannel,
+    device_id: str,
+    extra_aclr_db: float = 0.0,
 ) -> DirectionalLimits:
-    """The limits behind a published number by direction; InputError unless ``build`` is that of the run."""
+    """The limits behind a published number by direction; InputError unless ``build`` is that of the run.
+
+    ``extra_aclr_db``: a filter at the output of the device, beside what the run's settings have.
+    """
     found = explained_location(run, *place_deg, channel, device_id)
     least_dbm = least_eirp_dbm(found.device)
     none = np.full(BEARING_SECTORS, math.inf)
@@ -64,15 +75,16 @@ def directional_limits(
         )
     if found.raw in (NODATA_CENTI, NOT_EVALUATED):
         return DirectionalLimits(none, -math.inf, least_dbm, math.nan, open=False)
-    context = context_at(found, build)
+    # Whether the intermediates are those of the run is asked for its own settings.
+    context = replace(context_at(found, build), config=_filtered(found.config, extra_aclr_db))
+    found = found._replace(config=context.config)
     services = prepare_services(context, found.device, found.channel)
     rows, cols = slice(found.row, found.row + 1), slice(found.col, found.col + 1)
     levels = [
         (one.service.name, math.inf if limit is None else float(limit.eirp_dbm.item()))
         for one, (_, limit) in zip(services, limits_on(services, rows, cols), strict=True)
     ]
-    dtt_dbm = min((level for name, level in levels if name in _DTT), default=math.inf)
-    other_dbm = min([device_cap_dbm(found.device), *(level for name, level in levels if name not in _DTT)])
+    dtt_dbm, other_dbm = with_and_without_direction(levels, device_cap_dbm(found.device))
     victims = victims_by_offset(found.config, found.device, found.channel, context.victims)
     asked = ExplainedPixel(
         found.config, build, found.grid, found.device, found.row, found.col, context.terrain_fault
@@ -87,6 +99,19 @@ def directional_limits(
     turn_deg = float(Proj(found.grid.crs).get_factors(lon_deg, lat_deg).meridian_convergence)
     limits = DirectionalLimits(_turned(sector_dbm, turn_deg), other_dbm, least_dbm, math.nan, open=True)
     return limits._replace(omni_dbm=permitted_on_axis_dbm(limits, np.zeros_like))
+
+
+def _filtered(config: Config, extra_aclr_db: float) -> Config:
+    """Settings for a device with a filter: the maps of the run hold, what they are compared with changes."""
+    protection = config.protection
+    more = {"extra_aclr_db": protection.extra_aclr_db + extra_aclr_db}
+    return config.model_copy(update={"protection": protection.model_copy(update=more)})
+
+
+def with_and_without_direction(levels: Sequence[tuple[str, float]], cap_dbm: float) -> tuple[float, float]:
+    """The least limit by DTT reception, which has directions, and that of all else, by names of services."""
+    dtt_dbm = min((level for name, level in levels if name == _DTT), default=math.inf)
+    return dtt_dbm, min([cap_dbm, *(level for name, level in levels if name != _DTT)])
 
 
 def _turned(sector_dbm: NDArray[np.float64], turn_deg: float) -> NDArray[np.float64]:
@@ -150,8 +175,11 @@ def permitted_pointing(
     channel: DeviceChannel,
     devices: Sequence[str],
     attenuation_db: _Antenna,
+    extra_aclr_db: float = 0.0,
 ) -> PointedLevel:
     """The least over the layers that answer for an antenna; NaN where one of them permits nothing."""
-    limits = [directional_limits(run, run.build, place_deg, channel, device) for device in devices]
+    limits = [
+        directional_limits(run, run.build, place_deg, channel, device, extra_aclr_db) for device in devices
+    ]
     level_dbm = float(np.min([permitted_on_axis_dbm(one, attenuation_db) for one in limits]))
     return PointedLevel(level_dbm, level_dbm - float(np.min([one.omni_dbm for one in limits])), limits)

@@ -112,6 +112,7 @@ def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
     clients = read_clients(asked.cpe_table)
     client = clients.named(asked.cpe)
     stations = read_stations(asked.stations)
+    _refuse_filters(asked, stations)
     sites = _sites(asked.sites, clients)
     radios = all_radios(stations)
     rules = _rules(settings, client, radios)
@@ -158,6 +159,19 @@ def _checked_request(asked: StationRequest, request: LinkRequest) -> LinkSetting
             "is not allowed", field="--radius-km", value=asked.radius_km, allowed="0.1 to 100 km"
         )
     return settings
+
+
+def _refuse_filters(asked: StationRequest, stations: Sequence[BaseStation]) -> None:
+    """Published limits know no filter: they have to be made anew from the intermediates of the run."""
+    filtered = [station for station in stations if station.extra_aclr_db > 0.0]
+    if filtered and asked.pointing is None:
+        raise InputError(
+            f"station {filtered[0].id} needs limits that are made anew",
+            file=asked.stations,
+            field="extra_aclr_db",
+            value=filtered[0].extra_aclr_db,
+            allowed="with --pointing",
+        )
 
 
 def _rules(settings: LinkSettings, client: ClientRow, radios: Sequence[RadioOf]) -> ServiceRules:

@@ -75,8 +75,7 @@ class ServiceRules(NamedTuple):
 
     def modes_of(self, radio: RadioOf) -> ModeLevels:
         """The modes in the bandwidth of a radio: its own, else that of the table for each of its channels."""
-        count = 1 if radio.channel is None else len(channels_in(radio.channel))
-        return mode_levels(self.table, radio.radio.bandwidth_mhz or count * self.table.bandwidth_mhz)
+        return mode_levels(self.table, radio.radio.bandwidth_mhz or radio.width * self.table.bandwidth_mhz)
 
 
 def radio_levels_dbm(
@@ -192,8 +191,8 @@ def _allowed(radio: RadioOf, limits: StationLimits) -> list[DeviceChannel]:
     if radio.channel is not None:
         return [radio.channel] if radio.channel in limits.permitted_dbm else []
     banned = set(radio.station.ban)
-    single = [channel for channel in limits.permitted_dbm if isinstance(channel, int)]
-    return sorted(channel for channel in single if channel not in banned)
+    alike = [channel for channel in limits.permitted_dbm if len(channels_in(channel)) == radio.width]
+    return sorted((c for c in alike if not banned & set(channels_in(c))), key=lambda c: list(channels_in(c)))
 
 
 def others_dbm(

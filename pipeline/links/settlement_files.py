@@ -30,6 +30,7 @@ from pipeline.links.link_files import (
     facts_of,
     frame_of_rows,
     inputs_of,
+    run_of_intermediates,
     settings_of,
     world_of,
 )
@@ -116,6 +117,8 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     settings = settings if asked.modes is not None else template_settings(template, settings)
     range_km = pair_range(asked.pairs)
     places, world = _places_in_world(asked, request)
+    if request.pointing:
+        world = world._replace(pointing=run_of_intermediates(request))
     pairs = pairs_in_range(places, range_km, template, asked.max_pairs)
     if not len(pairs.places):
         raise InputError("no two places are so far apart", field="--pairs", value=asked.pairs)

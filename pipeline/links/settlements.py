@@ -17,6 +17,7 @@ from pydantic import Field
 from pipeline.config.base import Number, Section
 from pipeline.config.load import read_model
 from pipeline.errors import InputError
+from pipeline.links.link_rows import LinkEnd
 from pipeline.links.link_service import (
     Margins,
     OneWay,
@@ -31,6 +32,7 @@ from pipeline.links.link_service import (
 from pipeline.links.link_terrain import LinkEnds, link_ends, look_along
 from pipeline.links.link_world import Candidate, LinkSettings, LinkWorld, generic_model, share_of_time
 from pipeline.links.permitted import interference_dbm, mapped_in, permitted_at, permitted_in, television_dbuvm
+from pipeline.links.pointed_places import PlaceDirections, pointed_dbm
 from pipeline.rates.link_budget import GenericPath, eirp_dbm, generic_loss_db, watts_dbm
 from pipeline.rates.link_modes import ModeLevels, location_margin_db, mode_levels, read_modes
 from pipeline.rows.row_models import (
@@ -218,7 +220,7 @@ class PlacesPermitted(NamedTuple):
 
 
 class PairTerms(NamedTuple):
-    """What counts for all pairs; ``modes`` of each candidate."""
+    """What counts for all pairs; ``modes`` of each candidate; ``directions`` None: no credit for pointing."""
 
     template: LinkTemplate
     candidates: Sequence[Candidate]
@@ -227,6 +229,7 @@ class PairTerms(NamedTuple):
     modes: Sequence[ModeLevels]
     at: PlacesPermitted
     margins: Margins
+    directions: PlaceDirections | None = None
 
 
 class PairWays(NamedTuple):
@@ -276,7 +279,10 @@ def pair_rules(
     at = at_places(places, template, candidates, settings, world)
     margins = Margins(location_margin_db(settings.q_pct, 50.0, settings.sigma_db), settings.sigma_db)
     modes = [kinds[one.bonded] for one in candidates]
-    return PairTerms(template, candidates, settings, world, modes, at, margins)
+    directions = None
+    if world.permits is not None and world.pointing is not None:
+        directions = PlaceDirections(world.permits, world.pointing, template.device, {})
+    return PairTerms(template, candidates, settings, world, modes, at, margins, directions)
 
 
 def _some(pairs: PlacePairs, part: slice) -> PlacePairs:
@@ -326,11 +332,12 @@ def pair_ways(pairs: PlacePairs, rules: PairTerms, threads: int = 1) -> PairWays
 
     def way(end: int, sender: NDArray[np.int64], receiver: NDArray[np.int64], filed_dbm: float) -> OneWay:
         gain_db = gains_db[1 - end]
+        every_dbm = _permitted_dbm(pairs, rules, end, sender)
 
         def of_kind(modes: ModeLevels, own: NDArray[np.int64]) -> OneWay:
             part = np.s_[:, own]
             filed, gain = np.full(loss_db[part].shape, filed_dbm), np.full(loss_db[part].shape, gain_db)
-            permitted_dbm, reason = at.permitted_dbm[end, sender][part], at.reason[end, sender][part]
+            permitted_dbm, reason = every_dbm[part], at.reason[end, sender][part]
             television_dbm = at.television_dbm[1 - end, receiver][part] + gain_db
             sent = Sender(filed, permitted_dbm, reason, at.cap_dbm)
             return one_way(modes, sent, loss_db[part], gain, television_dbm, rules.margins)
@@ -340,6 +347,19 @@ def pair_ways(pairs: PlacePairs, rules: PairTerms, threads: int = 1) -> PairWays
     there = way(0, first, second, source_dbm)
     back = way(1, second, first, user_dbm)
     return PairWays(there, back, together(there, back, share_of_time(settings)), loss_db, known, sight)
+
+
+def _permitted_dbm(
+    pairs: PlacePairs, rules: PairTerms, end: int, sender: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Permitted e.i.r.p. [n, c] of one end of pairs, with credit for pointing where it was asked for."""
+    permitted_dbm: NDArray[np.float64] = rules.at.permitted_dbm[end, sender]
+    radio = (rules.template.source, rules.template.user)[end]
+    if rules.directions is None or radio.pattern == "none":
+        return permitted_dbm
+    gain_dbi = radio.gain_dbd + DIPOLE_GAIN_DBI
+    aimed = LinkEnd(math.nan, gain_dbi - radio.feeder_db, gain_dbi, math.nan, math.inf, radio.pattern, "")
+    return pointed_dbm(rules.directions, pairs.ends, end, aimed, rules.candidates, permitted_dbm)
 
 
 def _best_of(ways: PairWays) -> PairsFound:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.bonds import DeviceChannel, channel_named, channels_in
+from pipeline.config.bonds import DeviceChannel, bonds_of_width, channel_named, channels_in
 from pipeline.errors import InputError
 from pipeline.grid.geodesy import rays_to
 from pipeline.grid.grid import Grid
@@ -22,6 +22,7 @@ from pipeline.links.permitted import (
     above_10_m_db,
     answering_devices,
     interference_dbm,
+    mapped_in,
     permitted_at,
     permitted_in,
     television_dbuvm,
@@ -99,8 +100,9 @@ def station_limits(
 ) -> StationLimits:
     """What a station may radiate where it stands, on single channels and on the bonds of its radios."""
     permitted = permitted_at(permits, station.lon, station.lat, station.height_m, station.device)
-    wanted = [*permitted.level_dbm, *(radio.channel for radio in radios if radio.channel is not None)]
-    levels = {channel: permitted_in(permitted, channel) for channel in dict.fromkeys(wanted)}
+    named = [radio.channel for radio in radios if radio.channel is not None]
+    levels = {channel: mapped_in(permitted, channel) for channel in _bonds_tried(permits, radios)}
+    levels |= {channel: permitted_in(permitted, channel) for channel in [*permitted.level_dbm, *named]}
     allowed = {channel: level for channel, (level, _) in levels.items() if not math.isnan(level)}
     unknown = frozenset(channel for channel, (_, word) in levels.items() if word == "not_evaluated")
     fields = television_dbuvm(permits, station.lon, station.lat) if television else {}
@@ -109,6 +111,17 @@ def station_limits(
         for channel in allowed
     }
     return StationLimits(allowed, received, unknown=unknown)
+
+
+def _bonds_tried(permits: Permits, radios: Sequence[RadioOf]) -> list[DeviceChannel]:
+    """The bonds among which radios choose that take several channels together."""
+    channels, reserved = permits.config.channels, permits.config.reserved_channels
+    widths = {radio.width for radio in radios if radio.channel is None} - {1}
+    return [
+        bond
+        for width in sorted(widths)
+        for bond in bonds_of_width(channels, width, set(channels.wsd) - reserved)
+    ]
 
 
 def pointed_limits(
@@ -120,7 +133,7 @@ def pointed_limits(
     *,
     try_azimuths: bool = False,
 ) -> StationLimits:
-    """The limits of a sector whose antenna points where it does, on single channels.
+    """The limits of a sector whose antenna points where it does, on single channels; bonds get no credit.
 
     ``try_azimuths``: also the axis that would be permitted most.
     """
@@ -138,7 +151,8 @@ def pointed_limits(
 
     levels, gains, sectors, best = dict(own.permitted_dbm), {}, {}, {}
     for channel in channels:
-        found = permitted_pointing(run, (station.lon, station.lat), channel, devices, antenna)
+        place_deg = station.lon, station.lat
+        found = permitted_pointing(run, place_deg, channel, devices, antenna, station.extra_aclr_db)
         if not math.isnan(found.level_dbm):
             levels[channel], gains[channel] = found.level_dbm, found.gain_db
         sectors[channel] = np.min([one.sector_dbm for one in found.limits], axis=0)
@@ -209,6 +223,8 @@ def _client_dbm(
 ) -> NDArray[np.float64]:
     """Permitted level of a client [n], NaN none; of a bond without a layer the least of its channels."""
     parts = [channel] if channel in window.client else list(channels_in(channel))
+    if any(part not in window.client for part in parts):
+        return np.full(index.size, math.nan)
     raw = np.minimum.reduce([window.client[part].ravel()[index] for part in parts])
     return np.where(raw > NOT_EVALUATED, raw / _CENTI, math.nan)
 

@@ -111,7 +111,7 @@ def read_protection_tables(settings: Protection) -> ProtectionTables:
     """Read and check the tables that a configuration names."""
     return ProtectionTables(
         read_modes(settings.modes),
-        read_device_classes(settings.device_classes),
+        leakage_in_use(settings),
         ratios_in_use(settings),
         read_dtt_ratios(settings.dtt_ratios),
         settings.ratios,
@@ -126,6 +126,13 @@ def read_protection_tables(settings: Protection) -> ProtectionTables:
         None if settings.offsets is None else frozenset(settings.offsets),
         settings.beyond_table == "last_row",
     )
+
+
+def leakage_in_use(settings: Protection) -> dict[int, dict[int, float]]:
+    """AFLR as of ``read_device_classes``, more by the filters that a configuration puts at the outputs."""
+    classes = read_device_classes(settings.device_classes)
+    extra_db = settings.extra_aclr_db
+    return {name: {k: aflr + extra_db for k, aflr in found.items()} for name, found in classes.items()}
 
 
 def ratios_in_use(settings: Protection) -> list[Ratio]:

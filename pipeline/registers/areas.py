@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import shapely
 from pydantic import BeforeValidator, Field, model_validator
@@ -26,12 +26,16 @@ from pipeline.grid.polygons import EDGE_STEP_M, checked_frame, read_frame
 from pipeline.grid.repair import Repair, check_degrees, checked_shape, repair_of, valid_shape
 from pipeline.registers.finishing import Target
 from pipeline.registers.named_registers import mapped_records
+from pipeline.registers.stations import UnplacedReceiverRow
 from pipeline.rows.foreign_files import KML_KINDS, kml_features
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
+    UPPER_CASE,
+    IdCell,
     NumberCell,
     RowModel,
     StrippedRow,
+    WholeCell,
     check_record,
     columns_of,
     read_records,
@@ -111,6 +115,22 @@ class _AdjustmentRow(StrippedRow):
     why: _Text
 
 
+class _AllotmentRow(StrippedRow):
+    id: IdCell
+    channel: Annotated[WholeCell, Field(ge=1, le=99, description="a channel number of the plan")]
+    ref_plan_cfg: Annotated[
+        Literal["RPC1", "RPC2", "RPC3"], UPPER_CASE, Field(description="RPC1, RPC2 or RPC3")
+    ]
+    polarisation: Annotated[
+        Literal["H", "V", "M", "U", ""], UPPER_CASE, Field(description="H, V, M, U or empty")
+    ]
+
+    @property
+    def channels(self) -> frozenset[int]:
+        """Its one channel."""
+        return frozenset({self.channel})
+
+
 class ChannelArea(NamedTuple):
     """One polygon in lon/lat with the row it came from; ``channels`` None = all; ``repair`` of it."""
 
@@ -142,6 +162,15 @@ class LimitingMask(NamedTuple):
         density = self.cap_density_dbm_per_100khz
         spread = math.inf if density is None else density + 10.0 * math.log10(10.0 * bandwidth_mhz)
         return spread if self.cap_dbm is None else min(self.cap_dbm, spread)
+
+
+class Allotment(NamedTuple):
+    """A channel allotted to an area for a reference planning configuration of GE06."""
+
+    area: ChannelArea
+    id: str
+    channel: int
+    configuration: str
 
 
 class Adjustment(NamedTuple):
@@ -179,6 +208,19 @@ def read_adjustments(items: Sequence[Path | RegisterMapping]) -> list[Adjustment
     ]
 
 
+def read_allotments(path: Path) -> list[Allotment]:
+    """Allotments of a file, in their order."""
+    return [
+        Allotment(area, row.id, row.channel, row.ref_plan_cfg)
+        for area, row in _read_areas(path, _AllotmentRow)
+    ]
+
+
+def read_receiver_areas(path: Path) -> list[tuple[ChannelArea, UnplacedReceiverRow]]:
+    """Areas of a file in which receivers may stand anywhere, each with its receiver, in their order."""
+    return _read_areas(path, UnplacedReceiverRow)
+
+
 AREA_MODELS: dict[str, type[RowModel]] = {
     "exclusions": _ExclusionRow,
     "masks": _MaskRow,
@@ -186,13 +228,13 @@ AREA_MODELS: dict[str, type[RowModel]] = {
 }
 """Kinds of rows by key of the section `areas`."""
 
-_Row = TypeVar("_Row", _ExclusionRow, _MaskRow, _AdjustmentRow)
+_Row = TypeVar("_Row", _ExclusionRow, _MaskRow, _AllotmentRow, _AdjustmentRow, UnplacedReceiverRow)
 
 
 def _read_areas(path: Path | RegisterMapping, model: type[_Row]) -> list[tuple[ChannelArea, _Row]]:
     if isinstance(path, RegisterMapping):
         return _read_mapped(path, model)
-    columns = columns_of(model)
+    columns = columns_of(model, required=model is UnplacedReceiverRow)
     read = _read_csv if path.suffix.lower() == ".csv" else _read_layer
     return [_checked(path, drawn, model) for drawn in read(path, columns)]
 

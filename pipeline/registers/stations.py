@@ -111,6 +111,21 @@ class ReceiverRow(_StationRow):
         return self
 
 
+class UnplacedReceiverRow(ReceiverRow):
+    """A receiver that may stand anywhere, omnidirectional; whether near the sea is not its own matter."""
+
+    lon: LonCell = 0.0
+    lat: LatCell = 0.0
+    azimuth_deg: float | None = None
+    pattern: str = ""
+    coastal: bool | None = False
+
+    @property
+    def channels(self) -> None:
+        """It concerns all channels: its frequency decides."""
+        return
+
+
 class AeronauticalRow(_StationRow):
     """A station of aeronautical radionavigation; empty ``code``: of unknown kind."""
 
@@ -150,6 +165,10 @@ def station_registers(config: Config) -> dict[str, NamedStations]:
     found: dict[str, NamedStations] = {}
     for name in type(config.incumbents).model_fields if config.incumbents is not None else ():
         section = getattr(config.incumbents, name)
+        for one in section if name == "custom" and section is not None else ():
+            if one.registers:
+                key = f"incumbents.custom.{one.id}.registers"
+                found[key] = NamedStations(ReceiverRow, list(one.registers))
         for part in ("registers", "stations"):
             value = getattr(section, part, None)
             if items := value if isinstance(value, list) else [value] if value is not None else []:

@@ -1,7 +1,7 @@
 """Foreign administrations at the border: trigger fields, and pixels near a neighbour nothing is known of.
 
 Coverage of foreign transmitters is protected with the territory's own (``dtt``); this file adds what
-``neighbours`` of the configuration asks for beside it.
+``neighbours`` of the configuration asks for beside it, allotments (``foreign_allotments``) among it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.budget import Budget, Term
+from pipeline.budget import Budget, Term, strictest
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
@@ -37,6 +37,7 @@ from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import GEOD
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, unlimited
+from pipeline.services.foreign_allotments import check_allotments, explain_allotments, lower_by_allotments
 from pipeline.services.table import ServiceRow, service_code
 from pipeline.territory.codes import NO_COUNTRY, Surface
 from pipeline.territory.neighbours import COASTAL, Layers, land_mask, land_of_band, nearest_pixel
@@ -65,6 +66,7 @@ def prepare(
 ) -> BlockLimit:
     """Limit by the fields at the border; not evaluated within range of an unknown neighbour."""
     borders = _borders(context, device, channel)
+    lowered = lower_by_allotments(context, device, channel, service.code)
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:
         found = unlimited(rows, cols)
@@ -72,6 +74,7 @@ def prepare(
             found.not_evaluated[distance_km <= border.unknown_km] = True
             eirp_dbm = _eirp_dbm(context, border, device, distance_km)
             lower(found, eirp_dbm, service_code("border_field"))
+        lowered(found, rows, cols)
         return found
 
     return limit
@@ -80,7 +83,16 @@ def prepare(
 def explain(
     service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
-    """Budget of the border rule that limits a pixel most; None where none does."""
+    """Budget of the border rule or the allotment that limits a pixel most; None where none does."""
+    at_border = _explained_border(context, device, channel, row, col)
+    allotted = explain_allotments(context, device, channel, (row, col), service.code)
+    found = strictest(budget for budget in (at_border, allotted) if budget is not None)
+    return None if found is None else found._replace(others=())
+
+
+def _explained_border(
+    context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
+) -> Budget | None:
     borders = _borders(context, device, channel)
     rows, cols = slice(row, row + 1), slice(col, col + 1)
     distances_km = _distances_km(context, borders, rows, cols)
@@ -105,6 +117,7 @@ def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iter
     _check_neighbours(config, ground)
     if not config.services[service.name].evaluated:
         return
+    yield from check_allotments(config)
     if joined := ground.masks.attrs.get("sliver_pixels"):
         what = f"pixels of land in no country, within {SLIVER_KM:g} km of one"
         yield f"  slivers       {joined} {what}, count as its land"

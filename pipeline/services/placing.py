@@ -18,7 +18,7 @@ from pipeline.propagation.homogeneous import STEP, DevicePath, LossProfile, loss
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
 from pipeline.radio.coupling import Coupling, coupling_of, permitted_array_dbm
 from pipeline.radio.emission import Band, Emission, FloorBand, device_cap_dbm
-from pipeline.reference.ratio_tables import read_device_classes
+from pipeline.reference.ratio_tables import leakage_in_use
 from pipeline.services.base import ServiceContext
 from pipeline.services.protected_receivers import (
     ProtectedReceiver,
@@ -157,7 +157,7 @@ def emission_of(
     """What a device radiates around one of its channels or bonds."""
     channels, bond = context.config.channels, len(channels_in(channel))
     centre_mhz, half_mhz = channel_centre_mhz(channels, channel), 0.5 * device.bandwidth_mhz
-    aflr_db = read_device_classes(context.config.protection.device_classes)[device.emission_class]
+    aflr_db = leakage_in_use(context.config.protection)[device.emission_class]
     block = Band(centre_mhz - half_mhz, centre_mhz + half_mhz)
     bands = _floor_bands(context.config) if math.isfinite(floor_dbm_per_100khz) else ()
     width_mhz = channel_width_mhz(channels, channel) / bond
@@ -167,13 +167,16 @@ def emission_of(
 def _floor_bands(config: Config) -> tuple[FloorBand, ...]:
     """Floors of the leakage by frequency, beside the general one."""
     floors = () if config.incumbents is None else config.incumbents.leakage_floor
-    return tuple(FloorBand(Band(f.from_mhz, f.to_mhz), f.dbm_per_100khz) for f in floors)
+    filter_db = config.protection.extra_aclr_db
+    return tuple(FloorBand(Band(f.from_mhz, f.to_mhz), f.dbm_per_100khz - filter_db) for f in floors)
 
 
 def leakage_floor_dbm_per_100khz(config: Config) -> float:
     """Below this no device's leakage falls; -inf where no other services are configured."""
     incumbents = config.incumbents
-    return -math.inf if incumbents is None else incumbents.leakage_floor_dbm_per_100khz.value
+    if incumbents is None:
+        return -math.inf
+    return incumbents.leakage_floor_dbm_per_100khz.value - config.protection.extra_aclr_db
 
 
 def outside_km(placed: PlacedReceiver, grid: Grid) -> float:

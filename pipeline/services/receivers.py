@@ -33,8 +33,8 @@ from pipeline.radio.coupling import coupling_of, floors_in, permitted_dbm
 from pipeline.radio.emission import Band
 from pipeline.radio.noise import interference_limit_dbm
 from pipeline.registers.named_registers import read_stations
-from pipeline.registers.stations import ReceiverRow
-from pipeline.rows.row_models import LatCell, LonCell, NumberCell, SourcedRow, read_rows
+from pipeline.registers.stations import ReceiverRow, UnplacedReceiverRow
+from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows
 from pipeline.services.base import (
     BlockLimit,
     ServiceContext,
@@ -60,14 +60,9 @@ from pipeline.territory.rasters import CheckedTerritory
 _gain_table_dbi = lru_cache(maxsize=1024)(gain_table_dbi)
 
 
-class _AreaReceiverRow(ReceiverRow, SourcedRow):
-    """A kind of receiver without a place, omnidirectional, on land."""
+class _AreaReceiverRow(UnplacedReceiverRow, SourcedRow):
+    """A kind of receiver without a place, on land."""
 
-    lon: LonCell = 0.0
-    lat: LatCell = 0.0
-    azimuth_deg: float | None = None
-    pattern: str = ""
-    coastal: bool | None = False
     separation_m: Annotated[NumberCell, Field(ge=1, le=100_000, description="1 to 100000 m")]
 
 
@@ -91,7 +86,7 @@ def prepare(
     """Limit by the receivers of a service; None without its section, in the bands that it concerns."""
     settings = _settings(service, context.config)
     if settings is None:
-        return None if _concerned(service, context.config, device, channel) else unlimited
+        return None if is_concerned(service, context.config, device, channel) else unlimited
     criteria = _criteria(service, context.config, settings)
     return prepare_receivers(context, device, channel, read_victims(settings), criteria)
 
@@ -136,7 +131,7 @@ def margin_of_receivers_km(service: ServiceRow, context: ServiceContext) -> floa
     return max((far_km for placed, far_km in near if far_km <= placed.reach_km), default=0.0)
 
 
-def _concerned(service: ServiceRow, config: Config, device: Device, channel: DeviceChannel) -> bool:
+def is_concerned(service: ServiceRow, config: Config, device: Device, channel: DeviceChannel) -> bool:
     """Whether a channel lies in a band of the service; one that the territory gives no band is everywhere."""
     own = [allocation for allocation in config.channels.allocated if allocation.key == service.name]
     here = [found for found in allocations_of(config.channels, device, channel) if found.key == service.name]

@@ -55,6 +55,8 @@ SERVICES: tuple[ServiceRow, ...] = (
     ServiceRow("fixed", 7, 7, "fixed links", f"{_ROOM}.receivers", stations=True),
     # The users of the band that devices share, e.g. the data systems of SM.2405, Annex 6.
     ServiceRow("in_band", 16, 0, "systems of the band", f"{_ROOM}.receivers", stations=True, own_band=True),
+    # What a territory file defines itself (``incumbents.custom``).
+    ServiceRow("custom", 18, 16, "other service", f"{_ROOM}.custom", stations=True, own_band=True),
     ServiceRow("device_cap", 9, 9, "cap of the device"),
     ServiceRow("reserved_channel", 10, 10, "reserved channel", f"{_ROOM}.reserved_channels", always=True),
     ServiceRow("exclusion_area", 11, 11, "exclusion area", f"{_ROOM}.exclusion_areas", always=True),

@@ -321,3 +321,31 @@ def test_maps_for_the_public_have_no_stations(run: Path) -> None:
     names = {path.name for path in Path("shared/public").glob("*.tif")}
     assert names == {f"service_{name}.tif" for name in ("rate", "class", "channel", "margin")}
     assert Path("shared/public/service_rate.tif").read_bytes() == Path("shared/service_rate.tif").read_bytes()
+
+
+def test_a_radio_chooses_among_bonds_of_its_width(run: Path) -> None:
+    """Two channels that touch; without a layer of bonds the lesser limit of the two is permitted."""
+    own = STATION[: STATION.index("      - {id: A")]
+    own += '      - {id: A, gain_dbi: 10.0, power_dbm: 60.0, radios: [{id: "1", bond: 2}]}\n'
+    Path("wide.yaml").write_text(own)
+    done = serve("--model", "p1546", "--modes", "dvbt2_8mhz", stations="wide.yaml", out="wide")
+    assert done.exit_code == 0, (done.output, done.exception)
+    (row,) = rows_of("stations_out.csv", "wide")
+    first, last = map(int, row["channel"].split("-"))
+    assert last == first + 1
+    levels = []
+    for channel in (first, last):
+        with rasterio.open(f"results/tiny/latest/public/max_eirp_fixed30_ch{channel}.tif") as source:
+            x, y = Transformer.from_crs(4326, source.crs, always_xy=True).transform(14.2, 46.1)
+            levels.append(int(next(source.sample([(x, y)]))[0]) / 100)
+    assert float(row["permitted_dbm"]) == pytest.approx(min(levels))
+    faulty = own.replace("bond: 2", "channel: 22, bond: 2")
+    Path("bad.yaml").write_text(faulty)
+    assert "bond goes with channel auto" in str(serve(stations="bad.yaml", out="never").exception)
+
+
+def test_a_filter_needs_limits_made_anew(run: Path) -> None:
+    Path("filter.yaml").write_text(STATION.replace("    height_m", "    extra_aclr_db: 10\n    height_m"))
+    done = serve(stations="filter.yaml", out="never")
+    assert "extra_aclr_db" in str(done.exception)
+    assert "--pointing" in str(done.exception)

@@ -17,6 +17,7 @@ from pipeline.links.pointing import (
     best_azimuth_deg,
     directional_limits,
     permitted_on_axis_dbm,
+    with_and_without_direction,
 )
 from pipeline.plan.plan import load_plan
 from pipeline.publish.manifest import make_manifest, utc_now
@@ -165,5 +166,37 @@ def test_ends_of_a_link_are_credited(case: Case, tmp_path: Path) -> None:
             return 16.0 * np.clip((off - 20.0) / 40.0, 0.0, 1.0)
 
         assert level == pytest.approx(max(permitted_on_axis_dbm(limits, yagi), raw[x] / 100), abs=0.02)
+    (tmp_path / "places.csv").write_text(f"id,lon,lat\na,{lon[x]},{lat[x]}\nb,{lon[x] + 0.05},{lat[x]}\n")
+    line = ["links", "--places", str(tmp_path / "places.csv"), "--pairs", "1:20", "--results", str(results)]
+    line += ["--model", "p1546", "--template", "a5_high", "--channel", str(CHANNEL), "--pointing"]
+    done = CliRunner().invoke(app, [*line, "--out", str(tmp_path / "pairs")])
+    assert done.exit_code == 0, (done.output, done.exception)
+    with (tmp_path / "pairs/links.csv").open(encoding="utf-8", newline="") as stream:
+        (pair,) = list(csv.DictReader(stream))
+    # Antennas of settlements point at each other: the first may what the link with `point` may.
+    assert float(pair["eirp_dbm"]) == pytest.approx(float(found["yagi"]["permitted_a_dbm"]), abs=0.011)
     line = ["links", str(tmp_path / "links.csv"), "--pointing", "--out", str(tmp_path / "never")]
     assert "--results" in str(CliRunner().invoke(app, line).exception)
+
+
+def test_a_border_field_has_no_direction() -> None:
+    """It belongs to the service of foreign reception, but its limit stays whatever the antenna does."""
+    levels = [("dtt", 30.0), ("foreign_dtt", 10.0), ("pmse", 20.0)]
+    assert with_and_without_direction(levels, 36.0) == (30.0, 10.0)
+    assert with_and_without_direction([("dtt", 5.0)], 36.0) == (5.0, 36.0)
+
+
+def test_a_filter_never_takes_from_a_limit_and_gives_nothing_in_the_channel(case: Case) -> None:
+    """The scene has whole ratios, which a filter leaves as they are; the floor of leakage falls with it."""
+    run_folder = publish(case)
+    run = read_run(run_folder)
+    for channel in (CHANNEL, CHANNEL + 1):
+        raw, lon, lat = raw_and_places(run_folder, channel)
+        x = tuple(np.argwhere(raw > -9998)[0])
+        place = float(lon[x]), float(lat[x])
+        plain, filtered = (
+            directional_limits(run, run.build, place, channel, DEVICE, db).sector_dbm.min() for db in (0, 10)
+        )
+        assert math.isfinite(plain)
+        assert plain <= filtered <= plain + 10.0
+        assert channel != CHANNEL or plain == filtered

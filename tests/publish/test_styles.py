@@ -99,10 +99,10 @@ def test_every_service_code_of_the_table_has_a_colour_of_its_own_in_the_file() -
 
 
 def test_added_service_has_a_class_that_stays_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    row = table.ServiceRow("seven", 18, 20, "seven dBm")
+    row = table.ServiceRow("seven", 19, 20, "seven dBm")
     monkeypatch.setattr(table, "SERVICES", (*table.SERVICES, row))
     scheme = read_schemes()["limiting_service"]
-    assert label_of(scheme, 18) == "seven dBm"
+    assert label_of(scheme, 19) == "seven dBm"
     colours = drawn(scheme)
     added = colours.pop("seven dBm")
     assert min(least_distance(added, colour) for colour in colours.values()) >= 15

@@ -398,3 +398,19 @@ def test_overload_can_be_left_out() -> None:
     assert overload_dbm(rows, 1, [Slice(1, 1.0)]) == -13.0
     assert math.isnan(overload_dbm(none, 1, [Slice(1, 1.0)]))
     assert none.ratios == [row for row in rows.ratios if row.quantity != "oth_dbm"]
+
+
+def test_a_filter_at_the_output_raises_the_leakage_ratio_alone() -> None:
+    """r = C/N + 10 log(10^(-ACS/10) + 10^(-ACLR/10)), with 10 dB more ACLR; co-channel nothing changes."""
+    plain, filtered = (read_protection_tables(Protection(extra_aclr_db=db)) for db in (0.0, 10.0))
+    group = groups_of(plain, ("DVB-T", "64QAM 2/3"))[0]
+    for k in (0, 1, 2, 3):
+        before, after = (ratio_parts(tables, group, 5, k, width_mhz=8.0) for tables in (plain, filtered))
+        if k == 0:
+            assert before.ratio_db == after.ratio_db
+            continue
+        assert after.acs_db == before.acs_db
+        assert after.aclr_db == pytest.approx(before.aclr_db + 10.0)
+        both = 10 ** (-after.acs_db / 10) + 10 ** (-after.aclr_db / 10)
+        assert after.ratio_db == pytest.approx(after.c_n_db + 10 * math.log10(both))
+        assert after.ratio_db < before.ratio_db

@@ -23,7 +23,7 @@ GRID = Grid("EPSG:3794", 2000.0, 500_000.0, 110_000.0, 6, 6)
 CHANNELS = (30, 38, 45)
 STATES = ("evaluate", "out_of_scope", "absent")
 NEEDED = ("radio_astronomy", "aeronautical", "mobile", "ppdr", "fixed")
-WITHOUT_SECTION = ("pmse", "in_band")
+WITHOUT_SECTION = ("pmse", "in_band", "custom")
 LACKS = ("nothing", "section", "numbers")
 
 

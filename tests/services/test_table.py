@@ -50,10 +50,11 @@ CODES = {
     "manual_adjustment": (15, 15),
     "in_band": (16, 0),
     "protected_station": (17, None),
+    "custom": (18, 16),
     "outside": (255, None),
 }
 NAMES = service_names()
-SEVEN = ServiceRow("seven", 18, 20, "seven dBm", "tests.services.seven_dbm")
+SEVEN = ServiceRow("seven", 19, 20, "seven dBm", "tests.services.seven_dbm")
 
 
 def test_codes_and_bits_are_those_of_published_layers() -> None:
@@ -117,7 +118,7 @@ def test_a_row_more_is_a_service_more(
     inside = np.zeros((GRID.height, GRID.width), np.bool_)
     inside[seven_dbm.ROWS, seven_dbm.COLS] = True
     assert (layers.limit_centi_dbm == np.where(inside, 700, 3600)).all()
-    assert (layers.limiting_service == np.where(inside, 18, 9)).all()
+    assert (layers.limiting_service == np.where(inside, 19, 9)).all()
     assert layers.eval_flags.dtype == np.uint32
     assert (layers.eval_flags & (1 << 20) != 0).all()
     told = evaluated.explain_service(SEVEN, context, device, 30, (3, 4), 7.0)
