@@ -117,8 +117,6 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     settings = settings if asked.modes is not None else template_settings(template, settings)
     range_km = pair_range(asked.pairs)
     places, world = _places_in_world(asked, request)
-    if request.pointing:
-        world = world._replace(pointing=run_of_intermediates(request))
     pairs = pairs_in_range(places, range_km, template, asked.max_pairs)
     if not len(pairs.places):
         raise InputError("no two places are so far apart", field="--pairs", value=asked.pairs)
@@ -169,7 +167,8 @@ def _places_in_world(asked: PlacesRequest, request: LinkRequest) -> tuple[list[P
         world = world_of(request, _corners(places))
     if len(places) < 2:
         raise InputError("leaves fewer than two places", field="--min-population", value=asked.min_population)
-    return places, world
+    run = run_of_intermediates(request) if request.pointing else None
+    return places, world._replace(pointing=run)
 
 
 def _corners(places: Sequence[PlaceRow]) -> np.ndarray[Any, Any]:
