@@ -178,6 +178,10 @@ def _register(
     content = file.table.mapping(str(file.path))
     for question in file.table.questions:
         question.apply(content, answers[question.key])
+    headers = file.table.laid.foreign.table.headers
+    for column in content["columns"].values():  # asked for, where two headers are the same
+        if f"{column.get('from')}#2" in headers:
+            column["from"] += "#1"
     if "system" not in content["columns"]:
         content.setdefault("constants", {})["system"] = system
     try:

@@ -112,6 +112,20 @@ def test_folder_becomes_a_territory_file(folder: Path) -> None:
     assert Path("at_stations.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(("answer", "power_kw"), [("ERP [kW]", 1.5), ("ERP [kW]#2", 3.0)])
+def test_of_two_equal_headers_the_one_that_is_meant_is_read(
+    folder: Path, answer: str, power_kw: float
+) -> None:
+    (folder / "sender.csv").write_text(
+        "id,site,lat,lon,channel,ERP [kW],ERP [kW],antenna height above ground [m],system\n"
+        "A,Hill,46.1,14.5,32,1.5,3,50,DVB-T\nB,Berg,46.4,14.6,27,1.5,3,60,DVB-T\n"
+    )
+    answers = [f"sender.csv:erp_kw={answer}", "plan=8MHz"]
+    init_command("AT", folder, InitOptions(Path("at.yaml"), answers=answers))
+    register, _ = read_register(load_config(Path("at.yaml")))
+    assert register["erp_kw"].values.tolist() == [power_kw, power_kw]
+
+
 def test_all_open_questions_are_told_and_nothing_is_written(folder: Path) -> None:
     with pytest.raises(InputError) as refused:
         init_command("AT", folder, InitOptions(Path("at.yaml"), answers=ANSWERS[1:4]))
