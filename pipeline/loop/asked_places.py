@@ -9,7 +9,7 @@ from pipeline.files import JsonObject
 from pipeline.grid.grid import GEOD
 from pipeline.loop.asking import Asked, check_inside, check_layers
 from pipeline.loop.ground_heights import above_ground, ground_around
-from pipeline.loop.members import SURE_PCT, Place
+from pipeline.loop.members import SURE_PCT, Antenna, Place
 from pipeline.loop.served import Served
 from pipeline.query.paws import Code, PawsError
 
@@ -56,13 +56,20 @@ def with_ground(served: Served, asked: Asked, place: Place) -> Asked:
     if not asked.antenna.above_sea:
         return asked
     check_inside(served, place)
+    found = asked._replace(antenna=antenna_above_ground(served, asked.antenna, place))
+    check_layers(served, found, place)
+    return found
+
+
+def antenna_above_ground(served: Served, antenna: Antenna, place: Place) -> Antenna:
+    """An antenna at a place with its height above ground; UNIMPLEMENTED where the ground is not known."""
+    if not antenna.above_sea:
+        return antenna
     corners = place.corners or ((place.lon_deg, place.lat_deg),)
     ground = ground_around(served.terrain, corners, place.radius_m)
     if ground is None:
         raise PawsError(Code.UNIMPLEMENTED, "no ground heights here: give the height above ground (AGL)")
-    found = asked._replace(antenna=above_ground(asked.antenna, ground))
-    check_layers(served, found, place)
-    return found
+    return above_ground(antenna, ground)
 
 
 def _is_unsure(place: Place) -> bool:

@@ -263,7 +263,7 @@ def _known(facts: JsonObject, profile: str) -> str:
 
 def request_at(asked: Asked, ruleset: Ruleset, place: Place) -> Request:
     """A request of the library for one place under one ruleset."""
-    height_m, spread_m = _heights_m(asked.antenna)
+    height_m, spread_m = heights_m(asked.antenna)
     return Request(
         place.lon_deg,
         place.lat_deg,
@@ -279,7 +279,7 @@ def request_at(asked: Asked, ruleset: Ruleset, place: Place) -> Request:
     )
 
 
-def _heights_m(antenna: Antenna) -> tuple[float | None, float]:
+def heights_m(antenna: Antenna) -> tuple[float | None, float]:
     """Height above ground and its spread; what reaches below the ground counts from there."""
     if antenna.height_m is None or antenna.above_sea:
         return None, 0.0
@@ -291,7 +291,7 @@ def check_layers(served: Served, asked: Asked, place: Place) -> None:
     """UNSUPPORTED where the maps have no layer for the antenna."""
     if asked.antenna.above_sea:  # not before the ground is known
         return
-    height = (*_heights_m(asked.antenna), asked.generic)
+    height = (*heights_m(asked.antenna), asked.generic)
     for ruleset in asked.rulesets:
         key = ("layers", asked.profiles[ruleset.id], height)
         request = request_at(asked, ruleset, place)

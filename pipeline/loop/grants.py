@@ -18,10 +18,13 @@ from sqlalchemy import Connection, insert, or_, select, update
 
 from pipeline.errors import InputError
 from pipeline.files import JsonObject, Output, check_outputs, kind_of_table, write_output_rows
+from pipeline.loop.asked_places import antenna_above_ground, at_least, sure_place
+from pipeline.loop.asking import heights_m
 from pipeline.loop.counted import Others
 from pipeline.loop.device_rows import InstantCell, ids_by_key
 from pipeline.loop.devices import PLACE_STEPS
 from pipeline.loop.events import note_event
+from pipeline.loop.members import SURE_PCT, Antenna, Place
 from pipeline.loop.served import Clock, Served, loop_settings
 from pipeline.loop.storage import files_of, open_storage, writing
 from pipeline.loop.tables import DEVICE, GRANT, USE
@@ -71,8 +74,8 @@ def possible(
     now_s: int,
 ) -> Possible:
     """What the run and the uses that count leave to a device of the register in a period (UTC seconds)."""
-    request = _request_of(served, device)
     try:
+        request = _request_of(served, device)
         parts = [part.found for part in found_between(served.database, request, *period)]
     except PawsError as error:
         return Possible(error.code.name.lower(), None, None)
@@ -108,16 +111,21 @@ def _why_not(served: Served, request: Request, at: int, level: int) -> str:
 
 
 def _request_of(served: Served, device: JsonObject) -> Request:
+    """What the device itself would ask: its circle as large as its place is unsure, its antenna above ground.
+
+    PawsError where that is not known well enough.
+    """
     given = {"type": device["type"], "emission_class": device["emission_class"]}
     profile = fitting_device(served.facts, {name: str(value) for name, value in given.items() if value})
+    lon_deg, lat_deg = device["lon_e7"] / PLACE_STEPS, device["lat_e7"] / PLACE_STEPS
+    sure_pct = SURE_PCT if device["confidence_pct"] is None else device["confidence_pct"]
+    stated = Place({}, lon_deg, lat_deg, device["uncertainty_m"] or 0.0, sure_pct)
+    place = at_least(served, sure_place(served, stated), device)
+    above_sea = device["height_type"] == "AMSL"
+    antenna = Antenna(device["height_m"], device["height_uncertainty_m"] or 0.0, above_sea)
+    height_m, spread_m = heights_m(antenna_above_ground(served, antenna, place))
     return Request(
-        device["lon_e7"] / PLACE_STEPS,
-        device["lat_e7"] / PLACE_STEPS,
-        profile,
-        device["height_m"],
-        device["uncertainty_m"] or 0.0,
-        height_spread_m=device["height_uncertainty_m"] or 0.0,
-        of_whole_kind=True,
+        lon_deg, lat_deg, profile, height_m, place.radius_m, height_spread_m=spread_m, of_whole_kind=True
     )
 
 
@@ -228,7 +236,7 @@ def _reserve(served: Served, connection: Connection, row: JsonObject, now_s: int
         "lon_e7": device["lon_e7"],
         "lat_e7": device["lat_e7"],
         "radius_m": found.found.radius_m,
-        "height_m": device["height_m"],
+        "height_m": _request_of(served, device).height_m,
         "body_sha256": f"request {row['id']}",
         "from_at": row["from_at"],
         "until_at": row["until_at"],

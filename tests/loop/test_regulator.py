@@ -19,6 +19,7 @@ from pipeline.cli.main import app
 from pipeline.config.loop import Loop
 from pipeline.errors import InputError
 from pipeline.loop.grants import decide
+from pipeline.loop.ground_heights import GroundRange
 from pipeline.loop.listing import faults_of
 from pipeline.loop.recheck import limit_of, running_uses, verdicts
 from pipeline.loop.served import Clock, Served
@@ -125,10 +126,12 @@ DEVICE = (
 PERIOD = "2026-12-05T08:00:00Z,2026-12-05T20:00:00Z"
 
 
-def requested(tmp_path: Path, results: Path, *rows: str) -> list[dict[str, str]]:
+def requested(
+    tmp_path: Path, results: Path, *rows: str, heading: str = DEVICES, device: str = DEVICE
+) -> list[dict[str, str]]:
     """Answers to requests of devices at one place."""
     db = f"sqlite:///{tmp_path}/loop.db"
-    (tmp_path / "devices.csv").write_text(DEVICES + "".join(DEVICE.format(k) for k in range(1, 4)))
+    (tmp_path / "devices.csv").write_text(heading + "".join(device.format(k) for k in range(1, 4)))
     run("devices", "import", f"{tmp_path}/devices.csv", "--db", db)
     head = "device,channel,eirp_dbm,start,stop,purpose\n"
     (tmp_path / "requests.csv").write_text(head + "".join(f"{row},{PERIOD},link\n" for row in rows))
@@ -183,6 +186,25 @@ def test_requests_are_validated_and_granted_within_what_is_left(
     with sqlite3.connect(tmp_path / "loop.db") as connection:
         states = connection.execute("SELECT state, eirp_cdbm FROM use ORDER BY id").fetchall()
     assert states == [("granted", 3020), ("granted", 3020)]
+
+
+def test_grant_to_a_device_above_sea_level_needs_the_ground(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """330 m above sea level on ground of 300 m are 30 m above it; without ground heights nobody knows."""
+    results = publish_examples(tiny, monkeypatch).absolute()
+    above_sea = {
+        "heading": DEVICES.replace("height_m", "height_m,height_type"),
+        "device": DEVICE.replace(",30,36,", ",330,AMSL,36,"),
+    }
+    (answer,) = requested(tmp_path, results, "m1,46,20", **above_sea)
+    assert (answer["state"], answer["status"]) == ("unimplemented", "refused")
+    for ground_m, state in ((300.0, "available"), (0.0, "unsupported")):
+        ground = GroundRange(ground_m, ground_m)
+        monkeypatch.setattr("pipeline.loop.asked_places.ground_around", lambda *_, found=ground: found)
+        (answer,) = requested(tmp_path, results, "m1,46,20", **above_sea)
+        assert answer["state"] == state
+        assert answer["possible_dbm"] == ("33.22" if state == "available" else "")
 
 
 def test_grants_at_once_never_exceed_what_is_allowed(
