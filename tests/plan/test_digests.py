@@ -198,10 +198,10 @@ def test_runner_records_what_a_job_puts_in_place(tiny: Path, monkeypatch: pytest
     config = load_config(tiny)
     jobs.run_job("coverage", config, build, channel=7)
     assert not (build / ".records").exists(), "no key, no record"
-    jobs.run_job("coverage", config, build, key="of the rule", channel=7)
+    jobs.run_job("coverage", config, build, key="code-settings-rows", channel=7)
     sums = {"coverage/ch07.tif": hashlib.sha256(b"a"), "public/b.csv": hashlib.sha256(b"b")}
     assert json.loads((build / ".records/coverage/ch07.json").read_text()) == {
-        "key": "of the rule",
+        "key": "code-settings-rows",
         "outputs": {name: digest.hexdigest() for name, digest in sums.items()},
     }
 
