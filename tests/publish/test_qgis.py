@@ -236,9 +236,10 @@ def test_each_band_has_names_for_its_own_values(plan: Plan) -> None:
     [
         (0, "none"),
         (0b110, "DTT reception, PMSE"),
-        (0b1011_1111_1111_1111, "all"),
-        (0b1011_1111_1111_1110, "all but systems of the band"),
-        (0b1000_1111_1111_1111, "all but field at the border, receiver overload"),
+        (0b1_1011_1111_1111_1111, "all"),
+        (0b1_1011_1111_1111_1110, "all but systems of the band"),
+        (0b0_1011_1111_1111_1111, "all but other service"),
+        (0b1_1000_1111_1111_1111, "all but field at the border, receiver overload"),
     ],
 )
 def test_services_evaluated_are_named_the_short_way(mask: int, label: str) -> None:
