@@ -165,9 +165,9 @@ class KeptCoverage:
         """Keep the maps that the job has written by now, with what their tiles follow from."""
         if self._all is None:
             return
-        packed = io.BytesIO()
-        np.savez_compressed(packed, **self._all._asdict())
-        tiles = packed.getvalue()
+        stream = io.BytesIO()
+        np.savez_compressed(stream, **self._all._asdict())
+        tiles = stream.getvalue()
         facts = {
             "basis": self._basis,
             "stations": [list(pair) for pair in self._stations.items()],

@@ -34,6 +34,8 @@ from pipeline.query.paws import (
 from pipeline.query.query import Found, TimedFound, device_desc_of, evaluated_in_all, over_time, own_members
 
 _RESTRICTION, _CUT_OFF = "etsiEnSimultaneousChannelOperationRestriction", 30
+# Of the elements of an array in JSON.
+_BETWEEN = ","
 _LEAST_FOR_ALL = "1"
 
 
@@ -255,7 +257,7 @@ def _spec(
 def _spectra(segments: Sequence[Segment], resolutions_hz: Sequence[float], bandwidth_hz: float) -> Written:
     """The member `spectra`."""
     texts = (spectrum_text(segments, hz, bandwidth_hz) for hz in resolutions_hz)
-    return Written(f"[{','.join(texts)}]")
+    return Written(f"[{_BETWEEN.join(texts)}]")
 
 
 def _of_channels(
