@@ -40,7 +40,7 @@ _LEVELS = (
     .outerjoin(DEVICE, DEVICE.c.device_key == USE.c.device_key)
     .where(USE.c.state.in_(COUNTED), USE.c.state != GRANTED)
 )
-_USES = select(
+COUNTED_COLUMNS = (
     USE.c.id,
     USE.c.device_key,
     USE.c.layers,
@@ -50,6 +50,8 @@ _USES = select(
     USE.c.lat_e7,
     USE.c.radius_m,
 )
+"""What :func:`counted_use` takes of a row."""
+_USES = select(*COUNTED_COLUMNS)
 
 
 class CountedUse(NamedTuple):
@@ -194,7 +196,8 @@ class Counted:
         new = [use_id for use_id in until_s if use_id not in before]
         if len(new) <= _MANY:
             wanted = _USES.where(USE.c.id.in_(new))
-        read = {row.id: _counted(row) for row in connection.execute(wanted)} if new else {}
+        rows = connection.execute(wanted) if new else ()
+        read = {row.id: (row.device_key, counted_use(row)) for row in rows}
         found = {**before, **read}
         # One that has ended since its number was read is not found any more.
         uses = {use_id: found[use_id] for use_id in until_s if use_id in found}
@@ -202,6 +205,7 @@ class Counted:
         return Known(mark, orders, uses, use_table(uses, until_s, level), {})
 
 
-def _counted(row: Any) -> tuple[str, CountedUse]:  # noqa: ANN401 - a row of the table
+def counted_use(row: Any) -> CountedUse:  # noqa: ANN401 - a row of the table
+    """A use from its row."""
     place = (row.lon_e7 / PLACE_STEPS, row.lat_e7 / PLACE_STEPS, row.radius_m)
-    return row.device_key, CountedUse(row.id, tuple(row.layers), row.channel, row.eirp_cdbm, *place)
+    return CountedUse(row.id, tuple(row.layers), row.channel, row.eirp_cdbm, *place)

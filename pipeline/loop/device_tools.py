@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from pipeline.config.bonds import channel_named
 from pipeline.errors import InputError
@@ -22,7 +22,7 @@ from pipeline.loop.device_rows import (
     ids_by_key,
     read_devices,
 )
-from pipeline.loop.devices import PLACE_STEPS, store_device
+from pipeline.loop.devices import PLACE_STEPS, device_named, store_device
 from pipeline.loop.events import note_event
 from pipeline.loop.storage import files_of, open_storage, writing
 from pipeline.loop.tables import CONTACT, DEVICE, DEVICE_HISTORY, OFFER, REQUEST, USE, WITHDRAWAL
@@ -111,11 +111,10 @@ def _channels_used(connection: Connection) -> dict[str, list[str]]:
 
 def _found(connection: Connection, device: str) -> JsonObject:
     """A device by its id or key; InputError for another one."""
-    wanted = select(DEVICE).where(or_(DEVICE.c.register_id == device, DEVICE.c.device_key == device))
-    row = connection.execute(wanted).mappings().first()
+    row = device_named(connection, device)
     if row is None:
         raise InputError("is no device of the register", field="ID", value=device, allowed="see devices list")
-    return dict(row)
+    return row
 
 
 def show_command(device: str, db: str) -> None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from pipeline.files import JsonObject
 from pipeline.loop.members import Antenna, DeviceDesc, Findings, Members, Place, card_texts, read_names
@@ -69,6 +69,13 @@ def find_device(connection: Connection, device_key: str) -> JsonObject | None:
     """The row of a device, None where it was never seen."""
     row = connection.execute(_BY_KEY, {"key": device_key}).mappings().first()
     return None if row is None else dict(row)
+
+
+def device_named(connection: Connection, name: str) -> JsonObject | None:
+    """The row of a device by its id of the register or its key; None where there is none."""
+    wanted = select(DEVICE).where(or_(DEVICE.c.register_id == name, DEVICE.c.device_key == name))
+    found = connection.execute(wanted).mappings().first()
+    return None if found is None else dict(found)
 
 
 def row_of(given: Registration) -> JsonObject:

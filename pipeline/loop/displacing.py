@@ -15,11 +15,10 @@ from sqlalchemy import Connection, insert, select, update
 
 from pipeline.files import JsonObject
 from pipeline.loop.counted import LOWEST_LEVEL, CountedUse, Known, Others
-from pipeline.loop.devices import PLACE_STEPS
 from pipeline.loop.events import note_event
 from pipeline.loop.served import Served
 from pipeline.loop.tables import USE
-from pipeline.loop.uses import DISPLACED, RESERVED
+from pipeline.loop.uses import DISPLACED, RESERVED, use_columns
 from pipeline.quantise import NOT_EVALUATED
 from pipeline.query.query import Found
 
@@ -102,21 +101,11 @@ def _reserve(
     turn_s: int,
 ) -> None:
     """Keep a channel from others until the device that it was cleared for must have reported its use."""
-    entry = next(one for one in found.entries if str(one["channel"]) == channel)
     waiting_s = int(served.facts["ruleset"]["maxPollingSecs"]) + served.loop.grace_s
-    content = {
+    content = use_columns(found, channel, level_cdbm) | {
         "created_at": turn_s,
         "device_key": row["device_key"],
         "run_id": served.database.run_id,
-        "profile": found.layers[-1]["id"],
-        "layers": [layer["id"] for layer in found.layers],
-        "channel": channel,
-        "start_hz": entry["start_hz"],
-        "stop_hz": entry["stop_hz"],
-        "eirp_cdbm": level_cdbm,
-        "lon_e7": round(found.location.lon_deg * PLACE_STEPS),
-        "lat_e7": round(found.location.lat_deg * PLACE_STEPS),
-        "radius_m": found.radius_m,
         "body_sha256": RESERVED,
         "from_at": turn_s,
         "until_at": turn_s + waiting_s,

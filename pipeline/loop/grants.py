@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from pipeline.errors import InputError
 from pipeline.files import JsonObject, Output, check_outputs, kind_of_table, write_output_rows
@@ -22,13 +22,13 @@ from pipeline.loop.asked_places import antenna_above_ground, at_least, sure_plac
 from pipeline.loop.asking import heights_m
 from pipeline.loop.counted import Others
 from pipeline.loop.device_rows import InstantCell, ids_by_key
-from pipeline.loop.devices import PLACE_STEPS
+from pipeline.loop.devices import PLACE_STEPS, device_named
 from pipeline.loop.events import note_event
 from pipeline.loop.members import SURE_PCT, Antenna, Place
 from pipeline.loop.served import Clock, Served, loop_settings
 from pipeline.loop.storage import files_of, open_storage, writing
 from pipeline.loop.tables import DEVICE, GRANT, USE
-from pipeline.loop.uses import ALIVE, GRANTED
+from pipeline.loop.uses import ALIVE, GRANTED, use_columns
 from pipeline.quantise import NOT_EVALUATED
 from pipeline.query.paws import PawsError, instant_text
 from pipeline.query.paws_request import fitting_device
@@ -58,11 +58,15 @@ class UseRequestRow(StrippedRow):
 
 
 class Possible(NamedTuple):
-    """What a device could be given in a channel: a word, and the level in hundredths of a dBm if any."""
+    """What a device could be given in a channel: a word, and the level in hundredths of a dBm if any.
+
+    ``height_m`` of its antenna above ground.
+    """
 
     state: str
     cdbm: int | None
     found: Found | None
+    height_m: float | None = None
 
 
 def possible(
@@ -90,7 +94,9 @@ def possible(
     others = _others(served, connection, device["device_key"], now_s)
     if served.is_lowered(others):
         level = int(served.residual().left(lowest, others).raw[at])
-    return Possible("available", level, lowest) if level > NOT_EVALUATED else Possible("in_use", None, None)
+    if level <= NOT_EVALUATED:
+        return Possible("in_use", None, None)
+    return Possible("available", level, lowest, request.height_m)
 
 
 def _others(served: Served, connection: Connection, key: str, now_s: int) -> Others:
@@ -133,8 +139,7 @@ def _placed(
     connection: Connection, name: str, *, file: Path | None = None, row: int | None = None
 ) -> JsonObject:
     """A device of the register that has a place; InputError for another one."""
-    wanted = select(DEVICE).where(or_(DEVICE.c.register_id == name, DEVICE.c.device_key == name))
-    found = connection.execute(wanted).mappings().first()
+    found = device_named(connection, name)
     if found is None or found["lon_e7"] is None or found["lat_e7"] is None:
         raise InputError(
             "is no device of the register with a place",
@@ -144,7 +149,7 @@ def _placed(
             value=name,
             allowed="see devices list",
         )
-    return dict(found)
+    return found
 
 
 # --- commands -----------------------------------------------------------------------------------------------
@@ -222,21 +227,11 @@ def _reserve(served: Served, connection: Connection, row: JsonObject, now_s: int
         left = found.state if found.cdbm is None else f"{found.cdbm / _CENTI:.2f} dBm"
         asked = f"{row['eirp_cdbm'] / _CENTI:.2f} dBm"
         raise InputError("is more than what is left", field="NUMBER", value=asked, allowed=left)
-    entry = next(one for one in found.found.entries if str(one["channel"]) == channel)
-    content = {
+    content = use_columns(found.found, channel, row["eirp_cdbm"]) | {
         "created_at": now_s,
         "device_key": row["device_key"],
         "run_id": served.database.run_id,
-        "profile": found.found.layers[-1]["id"],
-        "layers": [layer["id"] for layer in found.found.layers],
-        "channel": channel,
-        "start_hz": entry["start_hz"],
-        "stop_hz": entry["stop_hz"],
-        "eirp_cdbm": row["eirp_cdbm"],
-        "lon_e7": device["lon_e7"],
-        "lat_e7": device["lat_e7"],
-        "radius_m": found.found.radius_m,
-        "height_m": _request_of(served, device).height_m,
+        "height_m": found.height_m,
         "body_sha256": f"request {row['id']}",
         "from_at": row["from_at"],
         "until_at": row["until_at"],

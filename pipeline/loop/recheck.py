@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from pipeline.files import Output, check_outputs, kind_of_table, write_output_rows
-from pipeline.loop.counted import CountedUse, Others, use_table
+from pipeline.loop.counted import COUNTED_COLUMNS, LOWEST_LEVEL, CountedUse, Others, counted_use, use_table
 from pipeline.loop.device_rows import ids_by_key
-from pipeline.loop.devices import PLACE_STEPS
 from pipeline.loop.served import Clock, Served, loop_settings
 from pipeline.loop.storage import files_of, open_storage
 from pipeline.loop.tables import DEVICE, USE
@@ -28,7 +27,7 @@ from pipeline.query.database import location_of, lowest_raw, lowest_raw_at_home,
 from pipeline.query.profiles import channel_entries
 
 _COLUMNS = ("use", "device", "channel", "used_dbm", "new_limit_dbm", "excess_db", "action")
-_CENTI, _LAST = 100.0, 100
+_CENTI = 100.0
 _NOISE_DB = 1e-6
 
 
@@ -65,42 +64,16 @@ def recheck_command(
 
 def running_uses(served: Served) -> list[RunningUse]:
     """The uses that count, the highest priority first, then the oldest."""
-    columns = (
-        "id",
-        "layers",
-        "channel",
-        "eirp_cdbm",
-        "lon_e7",
-        "lat_e7",
-        "radius_m",
-        "device_key",
-        "until_at",
-    )
+    priority = func.coalesce(DEVICE.c.priority, LOWEST_LEVEL)
     wanted = (
-        select(*(USE.c[name] for name in columns), DEVICE.c.priority)
+        select(*COUNTED_COLUMNS, USE.c.until_at)
         .outerjoin(DEVICE, DEVICE.c.device_key == USE.c.device_key)
         .where(USE.c.state.in_(COUNTED))
-        .order_by(USE.c.id)
+        .order_by(priority, USE.c.id)
     )
     with served.engine.connect() as connection:
         rows = connection.execute(wanted).all()
-    rows = sorted(rows, key=lambda row: _LAST if row.priority is None else row.priority)
-    return [
-        RunningUse(
-            CountedUse(
-                row.id,
-                tuple(row.layers),
-                row.channel,
-                row.eirp_cdbm,
-                row.lon_e7 / PLACE_STEPS,
-                row.lat_e7 / PLACE_STEPS,
-                row.radius_m,
-            ),
-            row.device_key,
-            row.until_at,
-        )
-        for row in rows
-    ]
+    return [RunningUse(counted_use(row), row.device_key, row.until_at) for row in rows]
 
 
 def verdicts(served: Served, running: Sequence[RunningUse], now_s: int) -> list[Verdict]:

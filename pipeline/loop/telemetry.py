@@ -13,14 +13,15 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
-from sqlalchemy import Connection, delete, func, insert, or_, select
+from sqlalchemy import Connection, delete, func, insert, select
 
+from pipeline.config.base import UtcInstant
 from pipeline.files import JsonObject
-from pipeline.loop.tables import DEVICE, OFFER, TELEMETRY, USE
+from pipeline.loop.devices import device_named
+from pipeline.loop.tables import OFFER, TELEMETRY, USE
 from pipeline.query.paws import instant_s
 
 _HOUR_S, _MOST_ROWS = 3600, 1000
-_Instant = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 _Count = Annotated[int, Field(ge=0, le=2**62)]
 _NUMBERS = ("bytes_up", "bytes_down", "sessions", "snr_db", "retries_pct", "outage_s")
 
@@ -30,8 +31,8 @@ class TelemetryEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     device: Annotated[str, Field(min_length=1, max_length=64)]
-    since: Annotated[_Instant, Field(alias="from")]
-    until: _Instant
+    since: Annotated[UtcInstant, Field(alias="from")]
+    until: UtcInstant
     bytes_up: _Count | None = None
     bytes_down: _Count | None = None
     sessions: _Count | None = None
@@ -88,15 +89,14 @@ def store_entries(
 ) -> None:
     """Store all or none; ``owner`` whose devices alone may be told of (None: all)."""
     for entry in entries:
-        wanted = or_(DEVICE.c.register_id == entry.device, DEVICE.c.device_key == entry.device)
-        found = connection.execute(select(DEVICE.c.device_key, DEVICE.c.owner_key).where(wanted)).first()
-        if found is None or (owner is not None and found.owner_key != owner):
+        found = device_named(connection, entry.device)
+        if found is None or (owner is not None and found["owner_key"] != owner):
             raise Untold(404, f"{entry.device} is no device of yours")
         from_s = instant_s(entry.since)
-        same = (TELEMETRY.c.device_key == found.device_key, TELEMETRY.c.from_at == from_s)
+        same = (TELEMETRY.c.device_key == found["device_key"], TELEMETRY.c.from_at == from_s)
         connection.execute(delete(TELEMETRY).where(*same))
         content: JsonObject = {name: getattr(entry, name) for name in _NUMBERS}
-        content |= {"created_at": now_s, "device_key": found.device_key, "from_at": from_s}
+        content |= {"created_at": now_s, "device_key": found["device_key"], "from_at": from_s}
         connection.execute(insert(TELEMETRY).values(content | {"until_at": from_s + entry.length_s()}))
 
 

@@ -15,6 +15,7 @@ from pipeline.files import JsonObject
 from pipeline.loop.devices import PLACE_STEPS
 from pipeline.loop.members import UsedSpectrum, plain
 from pipeline.query.paws import Code, PawsError, Segment, spectrum
+from pipeline.query.query import Found
 
 _CENTI = 100.0
 # States of what a device uses, by its own word.
@@ -93,6 +94,22 @@ def offer_columns(offer: Offer, windows: object) -> JsonObject:
         "from_at": offer.windows[0].from_s,
         "until_at": offer.windows[-1].until_s,
         "expires_at": offer.expires_s,
+    }
+
+
+def use_columns(found: Found, channel: str, eirp_cdbm: int) -> JsonObject:
+    """The columns of a use in a channel of what was found: its layers, band, level and circle."""
+    entry = next(one for one in found.entries if str(one["channel"]) == channel)
+    return {
+        "profile": found.layers[-1]["id"],
+        "layers": [layer["id"] for layer in found.layers],
+        "channel": channel,
+        "start_hz": entry["start_hz"],
+        "stop_hz": entry["stop_hz"],
+        "eirp_cdbm": eirp_cdbm,
+        "lon_e7": round(found.location.lon_deg * PLACE_STEPS),
+        "lat_e7": round(found.location.lat_deg * PLACE_STEPS),
+        "radius_m": found.radius_m,
     }
 
 
