@@ -155,6 +155,20 @@ def lower(limit: ServiceLimit, eirp_dbm: NDArray[np.floating], label: NDArray[np
     np.copyto(limit.label, np.asarray(label, np.uint8), where=stricter)
 
 
+def limits_within(
+    distance_km: NDArray[np.float64],
+    reach_km: float,
+    limits_dbm: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Limits at distances of any shape; infinite beyond reach. Each distance [n] is looked at once."""
+    eirp_dbm = np.full(distance_km.shape, np.inf)
+    within = distance_km <= reach_km
+    if within.any():
+        unique_km, place = np.unique(distance_km[within], return_inverse=True)
+        eirp_dbm[within] = limits_dbm(unique_km)[place]
+    return eirp_dbm
+
+
 def forbid(limit: ServiceLimit, inside: NDArray[np.bool_], label: int) -> None:
     """No permission in some pixels, in place."""
     lower(limit, np.where(inside, -np.inf, np.inf), label)

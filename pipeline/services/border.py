@@ -36,7 +36,7 @@ from pipeline.dtt.neighbour_rules import (
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import GEOD
-from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, unlimited
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, limits_within, lower, unlimited
 from pipeline.services.foreign_allotments import check_allotments, explain_allotments, lower_by_allotments
 from pipeline.services.table import ServiceRow, service_code
 from pipeline.territory.codes import NO_COUNTRY, Surface
@@ -192,16 +192,15 @@ def _eirp_dbm(
     context: ServiceContext, border: Border, device: Device, distance_km: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Limit by one land at distances of any shape; infinite beyond its reach."""
-    eirp_dbm = np.full(distance_km.shape, np.inf)
-    within = distance_km <= border.reach_km
-    if border.rule is None or border.budget is None or not within.any():
-        return eirp_dbm
-    unique_km, place = np.unique(distance_km[within], return_inverse=True)
-    loss_db = path_loss_db(
-        context.config, border.rule, device, border.channel, unique_km, coastal=border.coastal
+    rule, budget = border.rule, border.budget
+    if rule is None or budget is None:
+        return np.full(distance_km.shape, np.inf)
+    config, coastal = context.config, border.coastal
+    return limits_within(
+        distance_km,
+        border.reach_km,
+        lambda d_km: sum(budget) + path_loss_db(config, rule, device, border.channel, d_km, coastal=coastal),
     )
-    eirp_dbm[within] = (sum(border.budget) + loss_db)[place]
-    return eirp_dbm
 
 
 def _terms(

@@ -27,7 +27,7 @@ from pipeline.config.incumbents import Criterion, CustomService
 from pipeline.config.protection import Device
 from pipeline.grid.polygons import project
 from pipeline.propagation.homogeneous import DevicePath, exact_loss_db, loss_profile
-from pipeline.radio.coupling import coupling_of, permitted_array_dbm
+from pipeline.radio.coupling import Coupling, coupling_of, permitted_array_dbm
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.areas import ChannelArea, read_receiver_areas
 from pipeline.registers.named_registers import read_stations
@@ -37,6 +37,7 @@ from pipeline.services.base import (
     BlockLimit,
     ServiceContext,
     ServiceLimit,
+    limits_within,
     lower,
     remarks_without_section,
     unlimited,
@@ -66,11 +67,12 @@ _ISOTROPIC_AREA_DB = 20.0 * math.log10(299.792458) - 10.0 * math.log10(4.0 * mat
 class _ReceiverArea(NamedTuple):
     """An area in which receivers may stand anywhere, as a device meets it."""
 
-    area: ChannelArea
     receiver: ProtectedReceiver
     distances: AreaDistances
     reach_km: float
-    inland_km: float
+    path: DevicePath
+    coupling: Coupling
+    nearest_km: float
 
 
 def prepare(
@@ -183,11 +185,7 @@ def _areas_limit(
         lowest = unlimited(rows, cols)
         for area in areas:
             distance_km = area.distances.distance_km(rows, cols)
-            eirp_dbm = np.full(distance_km.shape, np.inf)
-            within = distance_km <= area.reach_km
-            if within.any():
-                unique_km, place = np.unique(distance_km[within], return_inverse=True)
-                eirp_dbm[within] = _limits_dbm(context, device, channel, area, criteria, unique_km)[place]
+            eirp_dbm = limits_within(distance_km, area.reach_km, partial(_limits_dbm, area, criteria))
             lower(lowest, eirp_dbm, criteria.label)
         return lowest
 
@@ -202,19 +200,20 @@ def _areas_met(
     criteria: ReceiverCriteria,
 ) -> Iterator[_ReceiverArea]:
     """The areas that can limit the device somewhere on the grid."""
+    emission = emission_of(context, device, channel, criteria.floor_dbm_per_100khz)
+    nearest_km = device.min_separation_m.value / 1000.0
     for area, row in (found for path in one.areas for found in read_receiver_areas(path)):
         receiver = _protected(row, one.criterion)
         at_coast = is_at_coast(context, partial(_distances, context, area, 0.0))
         inland_km = 0.0 if at_coast else math.inf
         path = _path(device, receiver, criteria, inland_km)
-        emission = emission_of(context, device, channel, criteria.floor_dbm_per_100khz)
         coupling = coupling_of(emission, receiver.band, receiver.acs_db)
         strongest_dbm = _permissible_dbm(receiver, criteria) - float(receiver.gain_dbi.max())
-        profile = loss_profile(path, device.min_separation_m.value / 1000.0)
+        profile = loss_profile(path, nearest_km)
         reach_km = farthest_limiting_km(profile, strongest_dbm, coupling, device_cap_dbm(device))
         distances = _distances(context, area, reach_km) if reach_km > 0.0 else None
         if distances is not None:
-            yield _ReceiverArea(area, receiver, distances, reach_km, inland_km)
+            yield _ReceiverArea(receiver, distances, reach_km, path, coupling, nearest_km)
 
 
 def _path(
@@ -231,21 +230,12 @@ def _permissible_dbm(receiver: ProtectedReceiver, criteria: ReceiverCriteria) ->
 
 
 def _limits_dbm(
-    context: ServiceContext,
-    device: Device,
-    channel: DeviceChannel,
-    area: _ReceiverArea,
-    criteria: ReceiverCriteria,
-    distance_km: NDArray[np.float64],
+    area: _ReceiverArea, criteria: ReceiverCriteria, distance_km: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Limits by the receivers of an area at distances from it, of any shape."""
-    receiver = area.receiver
-    emission = emission_of(context, device, channel, criteria.floor_dbm_per_100khz)
-    coupling = coupling_of(emission, receiver.band, receiver.acs_db)
-    from_km = np.maximum(distance_km, device.min_separation_m.value / 1000.0)
-    loss_db = exact_loss_db(_path(device, receiver, criteria, area.inland_km), from_km)
-    arriving_dbm = _permissible_dbm(receiver, criteria) - float(receiver.gain_dbi.max()) + loss_db
-    return permitted_array_dbm(arriving_dbm.ravel(), *coupling).reshape(distance_km.shape)
+    """Limits by the receivers of an area at distances [n] from it."""
+    loss_db = exact_loss_db(area.path, np.maximum(distance_km, area.nearest_km))
+    arriving_dbm = _permissible_dbm(area.receiver, criteria) - float(area.receiver.gain_dbi.max()) + loss_db
+    return permitted_array_dbm(arriving_dbm, *area.coupling)
 
 
 def _area_budgets(
@@ -259,13 +249,13 @@ def _area_budgets(
     """Budgets of the areas within reach of a pixel."""
     rows, cols = (slice(index, index + 1) for index in place)
     for area in _areas_met(context, device, channel, one, criteria):
-        distance_km = area.distances.distance_km(rows, cols)
-        if distance_km[0, 0] > area.reach_km:
+        distance_km = area.distances.distance_km(rows, cols).ravel()
+        if distance_km[0] > area.reach_km:
             continue
-        eirp_dbm = float(_limits_dbm(context, device, channel, area, criteria, distance_km)[0, 0])
-        d_km = max(float(distance_km[0, 0]), device.min_separation_m.value / 1000.0)
+        eirp_dbm = float(_limits_dbm(area, criteria, distance_km)[0])
+        d_km = max(float(distance_km[0]), area.nearest_km)
         receiver = area.receiver
-        loss_db = float(exact_loss_db(_path(device, receiver, criteria, area.inland_km), np.array([d_km]))[0])
+        loss_db = float(exact_loss_db(area.path, np.array([d_km]))[0])
         terms = [
             Term("interference limit", receiver.i_max_dbm, "I_max in the receiver's bandwidth, dBm"),
             Term("feeder loss", receiver.feeder_db, "of the receiver"),

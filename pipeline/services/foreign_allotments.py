@@ -47,7 +47,7 @@ from pipeline.reference.ratios import Group, group_shift_db, groups_of
 from pipeline.registers.areas import Allotment, read_allotments
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows
 from pipeline.services.area_distances import AreaDistances, area_distances, is_at_coast
-from pipeline.services.base import ServiceContext, ServiceLimit, check_channels, lower
+from pipeline.services.base import ServiceContext, ServiceLimit, check_channels, limits_within, lower
 from pipeline.shipped import TABLES
 from pipeline.territory.codes import Surface
 from pipeline.units import power_dbm
@@ -297,12 +297,8 @@ def _loss_db(
 
 def _limits_dbm(rule: _Rule, distance_km: NDArray[np.float64], device: Device) -> NDArray[np.float64]:
     """Limits at distances of any shape; infinite beyond reach."""
-    eirp_dbm = np.full(distance_km.shape, np.inf)
-    within = distance_km <= max(rule.reach_km, device.min_separation_m.value / 1000.0)
-    if within.any():
-        unique_km, place = np.unique(distance_km[within], return_inverse=True)
-        eirp_dbm[within] = rule.eirp_dbm(unique_km)[place]
-    return eirp_dbm
+    reach_km = max(rule.reach_km, device.min_separation_m.value / 1000.0)
+    return limits_within(distance_km, reach_km, rule.eirp_dbm)
 
 
 def _reference_terms(
