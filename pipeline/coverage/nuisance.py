@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.coverage.field_bounds import ANGLE_MARGIN_DEG, towards
 from pipeline.coverage.fields import INTERFERING, Scratch, fields_in_tile
 from pipeline.coverage.inputs import ChannelInputs, Stations, TvReceiver
-from pipeline.coverage.servers import antenna_db, mark_members
+from pipeline.coverage.servers import antenna_db, list_marked, mark_members
 from pipeline.coverage.tile_facts import LEAST_MEAN, SPARE_MEAN
 from pipeline.grid.geodesy import TilePlaces, tile_rays
 from pipeline.kernels import borrowing, inner, kernel, lent
@@ -154,6 +154,22 @@ def minimum_discrimination_db(
     )
 
 
+@borrowing
+def largest_mean(
+    inputs: ChannelInputs,
+    direction_deg: NDArray[np.float64],
+    turned_deg: NDArray[np.float64],
+    server: int,
+    t: int,
+    bound_dbuvm: float,
+) -> float:
+    """Upper bound of the mean nuisance power of t where antennas point at ``server``, by its field's."""
+    stations, rules = inputs.stations, inputs.rules
+    d_db = minimum_discrimination_db(stations, inputs.receiver, direction_deg, turned_deg, server, t)
+    level_dbuvm = bound_dbuvm + rules.ratio_db[stations.mode[server], t] - d_db
+    return lognormal_mean(level_dbuvm, rules.interferer_sigma_db)
+
+
 @inner
 def bound_means(
     inputs: ChannelInputs,
@@ -168,22 +184,19 @@ def bound_means(
     No pixel of the tile is farther than ``radius_km`` from the pixel ``middle``; ``server`` [pixel], -1
     none; ``bound_dbuvm`` [transmitter] of ``tile_bounds``.
     """
-    stations, receiver, ratio_db = inputs.stations, inputs.receiver, inputs.rules.ratio_db
-    sigma_db = inputs.rules.interferer_sigma_db
-    direction_deg, turned_deg = bearings(stations, frames, middle, radius_km)
-    found = np.zeros(stations.mast.size, np.bool_)
+    direction_deg, turned_deg = bearings(inputs.stations, frames, middle, radius_km)
+    found = np.zeros(bound_dbuvm.size, np.bool_)
     for s in server:
         if s >= 0:
             found[s] = True
-    means = np.zeros(stations.mast.size)
+    means = np.zeros(bound_dbuvm.size)
     for s in range(means.size):
         if not found[s]:
             continue
-        s_ratio_db = ratio_db[stations.mode[s]]
         for t in range(means.size):
             if t != s:
-                d_db = minimum_discrimination_db(stations, receiver, direction_deg, turned_deg, s, t)
-                means[t] = max(means[t], lognormal_mean(bound_dbuvm[t] + s_ratio_db[t] - d_db, sigma_db))
+                mean = largest_mean(inputs, direction_deg, turned_deg, s, t, bound_dbuvm[t])
+                means[t] = max(means[t], mean)
     return means
 
 
@@ -219,11 +232,9 @@ def choose_disturbed(
         disturbed[p] = matters & (server[p] != t) & ~(members & member[p])
         needed += int(matters)
         chosen += int(disturbed[p])
-    pixels, found = work.pixels, 0
+    pixels = work.pixels
     if chosen < count:
-        for p in range(count):
-            pixels[found] = p
-            found += int(disturbed[p])
+        list_marked(disturbed, count, pixels)
     else:
         for p in range(count):
             pixels[p] = p

@@ -217,13 +217,12 @@ def mark_members(inputs: ChannelInputs, kinds: NDArray[np.uint8], work: Scratch,
 
 
 @borrowing
-def list_members(count: int, work: Scratch) -> int:
-    """List the pixels that are marked as ``member``; their number."""
+def list_marked(marked: NDArray[np.bool_], count: int, pixels: NDArray[np.int64]) -> int:
+    """List those of the first ``count`` pixels that are marked; their number."""
     found = 0
     for p in range(count):
-        if work.member[p]:
-            work.pixels[found] = p
-            found += 1
+        pixels[found] = p
+        found += int(marked[p])
     return found
 
 
@@ -268,7 +267,7 @@ def add_network(
         tile_rays(stations.frame[t], tile, work.d_km, work.az_deg)
         if not mark_members(inputs, kinds, work, t):
             continue
-        listed = work.pixels[: list_members(kinds.size, work)]
+        listed = work.pixels[: list_marked(work.member, kinds.size, work.pixels)]
         work.counted[t] |= listed.size > 0
         fields_in_tile(inputs, t, WANTED, listed, work)
         antenna_db(inputs, t, tile, polarisation, listed, work)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipeline.coverage.field_bounds import station_bounds
 from pipeline.coverage.fields import PRUNED_TILE_PX
 from pipeline.coverage.inputs import ChannelInputs
-from pipeline.coverage.nuisance import bearings, lognormal_mean, minimum_discrimination_db
+from pipeline.coverage.nuisance import bearings, largest_mean
 from pipeline.coverage.tile_facts import LEAST_MEAN, LOWEST_FOREIGN_DBUVM, NETWORK_KM, SPARE_MEAN
 from pipeline.coverage.tiles import BlockValues, tile_ball
 from pipeline.grid.geodesy import Lattice, pixel_frames
@@ -55,10 +55,9 @@ def is_touched(
     limits: NDArray[np.float64],
 ) -> bool:
     """Whether stations ``added`` may change a tile, served by ``found``; takes their power off the rest."""
-    stations, ratio_db = inputs.stations, inputs.rules.ratio_db
     centre_m, radius_km = tile_ball(frames[:3], rows, cols)
     middle = (rows // 2) * cols + cols // 2
-    direction_deg, turned_deg = bearings(stations, frames, middle, 2.0 * radius_km)
+    direction_deg, turned_deg = bearings(inputs.stations, frames, middle, 2.0 * radius_km)
     together = 0.0
     for t in added:
         near_km, wanted_dbuvm, interfering_dbuvm = station_bounds(inputs, t, centre_m, radius_km)
@@ -67,9 +66,8 @@ def is_touched(
         mean = 0.0
         for s in range(found.size):
             if found[s]:
-                d_db = minimum_discrimination_db(stations, inputs.receiver, direction_deg, turned_deg, s, t)
-                level_dbuvm = interfering_dbuvm + ratio_db[stations.mode[s], t] - d_db
-                mean = max(mean, lognormal_mean(level_dbuvm, inputs.rules.interferer_sigma_db))
+                own = largest_mean(inputs, direction_deg, turned_deg, s, t, interfering_dbuvm)
+                mean = max(mean, own)
         if not mean < _MARGIN * limits[LEAST_MEAN]:
             return True
         together += mean
