@@ -18,7 +18,7 @@ help:
 	@echo "make demo                           a small territory that comes with the program, then its web map"
 	@echo "make test | test-all | bench       quick tests | all tests | benchmarks"
 	@echo "make load [RESULTS=results/x]       answers a second of channelmaps serve, on that run or one made for it"
-	@echo "make test-postgresql                the server's tests on PostgreSQL too; installs Debian's (as root)"
+	@echo "make test-postgresql                the server's tests on PostgreSQL; installs Debian's (as root)"
 	@echo "make test-qgis                      tests in a real QGIS; installs Debian's if there is none (as root)"
 	@echo "make test-web                       tests of web map and report in Chromium; installs it (as root) and playwright"
 	@echo "make test-image                     build the image of the Dockerfile and run it; skipped without a daemon"
@@ -40,12 +40,12 @@ test: $(TOOLS)
 test-all: $(TOOLS) $(SITE)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow or not slow" --hypothesis-profile=default
 
-# Tests of the server run on PostgreSQL wherever it is; here it is installed if it is not.
+# Tests of the server on PostgreSQL are slow, and skipped where it is not; here it is installed if need be.
 test-postgresql: $(TOOLS)
 	@ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || test -n "$$CHANNELMAPS_TEST_POSTGRESQL" || { \
 	    command -v apt-get >/dev/null || { echo "make: install PostgreSQL first" >&2; exit 1; }; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq postgresql >/dev/null; }
-	$(BIN)/python -m pytest tests/loop
+	$(BIN)/python -m pytest tests/loop -k postgresql -m "slow or not slow"
 
 # PyQGIS works with the system's Python only; without it the tests that open QGIS are skipped and say so.
 test-qgis: $(TOOLS)

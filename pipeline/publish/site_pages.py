@@ -23,6 +23,7 @@ SECTIONS = {
     "ppdr": (16, 20),
     "fixed": (16, 21, 26),
     "in_band": (16,),
+    "custom": (16, 47),
     "reserved_channel": (22,),
     "exclusion_area": (22,),
     "relay_sites": (22,),

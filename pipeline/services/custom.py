@@ -1,6 +1,6 @@
 """Any other service, defined in the territory file alone: `incumbents.custom`, one criterion each.
 
-I_max at a receiver follows from one of four levels (docs/method.md, section 21a): an I/N over its noise, a
+I_max at a receiver follows from one of four levels (docs/method.md, section 47): an I/N over its noise, a
 power at its input, or a field strength or power flux-density at its antenna,
 
     I_max = E - 77.216 - 20 log10 f + G    and    I_max = S + 30 + 10 log10(lambda^2 / 4 pi) + G,

@@ -90,5 +90,6 @@ def test_codes_are_those_of_the_published_layer():
         "fixed": 7,
         "foreign_dtt": 8,
         "in_band": 16,
+        "custom": 18,
     }
     assert {name: service_row(name).code for name in service_names()} == expected

@@ -72,17 +72,14 @@ def kinds() -> list[str]:
 
 
 @contextmanager
-def of_kind(kind: str) -> Iterator[None]:
-    """Tests within use databases of a kind."""
-    if kind == "sqlite":
+def used(server: URL | None) -> Iterator[None]:
+    """Tests within use that server of PostgreSQL; SQLite for None."""
+    before = dict(_now)
+    _now.update(kind="sqlite" if server is None else "postgresql", server=server)
+    try:
         yield
-        return
-    with _server() as url:
-        _now.update(kind=kind, server=url, made=set())
-        try:
-            yield
-        finally:
-            _now.update(kind="sqlite", server=None)
+    finally:
+        _now.update(before)
 
 
 def _programs() -> list[Path]:
@@ -91,7 +88,8 @@ def _programs() -> list[Path]:
 
 
 @contextmanager
-def _server() -> Iterator[URL]:
+def postgresql_server() -> Iterator[URL]:
+    """The server that the environment names, or one for as long as the context lasts."""
     if SERVER in os.environ:
         yield make_url(os.environ[SERVER])
         return
