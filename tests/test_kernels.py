@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -84,3 +85,23 @@ def test_inner_kernels_serve_kernels_from_the_cache_and_python_without_one(tmp_p
         subprocess.check_output(line, cwd=tmp_path, env=environment, text=True).split() for _ in range(2)
     ]
     assert outputs == [["2.0", "4.0", "3.0", "0"], ["2.0", "4.0", "3.0", "1"]]
+
+
+def test_python_of_the_package_calls_no_kernel_without_a_way_in(repository: Path) -> None:
+    """A way in that is made on demand is compiled in every process anew: seconds for inputs of coverage."""
+    trees = [ast.parse(path.read_text()) for path in (repository / "pipeline").rglob("*.py")]
+    functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+
+    def kinds(function: ast.FunctionDef) -> set[str]:
+        return {kind.id for kind in function.decorator_list if isinstance(kind, ast.Name)}
+
+    without = {one.name for one in functions if kinds(one) & {"inner", "lent"}}
+    assert len(without) > 20
+    for function in functions:
+        if not kinds(function) & {"inner", "lent", "kernel", "borrowing", "inlined"}:
+            called = {
+                node.func.id
+                for node in ast.walk(function)
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            }
+            assert not called & without, function.name

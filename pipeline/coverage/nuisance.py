@@ -40,6 +40,7 @@ LEFT_OUT_FRACTION = LEFT_OUT_DB * NEPER_PER_DB / 2.0
 # depends on those that follow whether it is, and a station far away does not move the values of a tile.
 LEFT_OUT_STATIONS = 16.0
 _ROUNDING = 1e-9
+_INFINITY_BITS = np.int64(np.float64(np.inf).view(np.int64))
 
 
 @kernel
@@ -202,12 +203,21 @@ def bound_means(
 
 @borrowing
 def least_running(from_mean: float, count: int, work: Scratch) -> float:
-    """Least sum so far of served pixels among those from ``from_mean`` on; +inf: none."""
-    server, running, least = work.server, work.running, math.inf
+    """Least sum so far of served pixels among those from ``from_mean`` on; +inf: none.
+
+    Sums are positive, so that their bits as whole numbers have their order, whose minimum vectorises.
+    """
+    server, running, bits = work.server, work.running, work.running.view(np.int64)
+    least = _INFINITY_BITS
     for p in range(count):
-        if server[p] >= 0 and from_mean <= running[p] < least:
-            least = running[p]
-    return least
+        fits = (server[p] >= 0) & (running[p] >= from_mean)
+        least = min(least, bits[p] if fits else _INFINITY_BITS)
+    if least == _INFINITY_BITS:
+        return math.inf
+    for p in range(count):
+        if bits[p] == least:
+            return running[p]
+    return math.inf
 
 
 @borrowing

@@ -15,13 +15,22 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.coverage.fields import WANTED, tile_fields
-from pipeline.coverage.inputs import ChannelInputs, channel_inputs, planning_of
-from pipeline.coverage.loss_lookup import lookup_room
+from pipeline.coverage.inputs import (
+    ChannelInputs,
+    FieldModel,
+    Paths,
+    Stations,
+    TvReceiver,
+    channel_inputs,
+    planning_of,
+)
+from pipeline.coverage.loss_lookup import LookupRoom, lookup_room
 from pipeline.coverage.network import with_countries, with_default_mode
 from pipeline.coverage.receiver_ground import ground_at
 from pipeline.errors import InputError
 from pipeline.grid.geodesy import ecef_m, rays
 from pipeline.grid.grid import Box
+from pipeline.kernels import kernel
 from pipeline.propagation.hata import add_environments
 from pipeline.terrain.elevation import elevation_of, require_cover
 from pipeline.terrain.radial import CLEARANCE_KM
@@ -99,6 +108,24 @@ def point_inputs(
     return channel_inputs(network, sweeps, planning_of(config, network, channel), config, channel)
 
 
+@kernel
+def fields_at_places(
+    stations: Stations,
+    paths: Paths,
+    model: FieldModel,
+    receiver: TvReceiver,
+    t: int,
+    ground_m: NDArray[np.float32],
+    d_km: NDArray[np.float64],
+    az_deg: NDArray[np.float64],
+    field_dbuvm: NDArray[np.float64],
+    room: LookupRoom,
+) -> None:
+    """The wanted field of ``tile_fields`` at all places [n]: a way in from Python that is kept compiled."""
+    every = np.arange(d_km.size)
+    tile_fields(stations, paths, model, receiver, t, WANTED, every, ground_m, d_km, az_deg, field_dbuvm, room)
+
+
 def point_fields(
     inputs: ChannelInputs,
     number: int,
@@ -116,25 +143,13 @@ def point_fields(
     d_km, az_deg = rays_from(inputs, number, lon_deg, lat_deg)
     field_dbuvm = np.empty(lon_deg.size)
     stations, paths, model = inputs.stations, inputs.paths, inputs.model
-    receiver = inputs.receiver._replace(h2_m=h2_m)
-    every = np.arange(lon_deg.size)
+    receiver, room = inputs.receiver._replace(h2_m=h2_m), lookup_room(lon_deg.size)
     ground = np.full(lon_deg.size, np.nan, np.float32) if ground_m is None else ground_m.astype(np.float32)
-    tile_fields(
-        stations,
-        paths,
-        model,
-        receiver,
-        number,
-        WANTED,
-        every,
-        ground,
-        d_km,
-        az_deg,
-        field_dbuvm,
-        lookup_room(every.size),
-    )
+    fields_at_places(stations, paths, model, receiver, number, ground, d_km, az_deg, field_dbuvm, room)
     if environments is not None:
-        add_environments(model.f_mhz[stations.offset[number] + 1], environments, every, field_dbuvm)
+        add_environments(
+            model.f_mhz[stations.offset[number] + 1], environments, np.arange(lon_deg.size), field_dbuvm
+        )
     return field_dbuvm, d_km
 
 

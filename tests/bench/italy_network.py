@@ -39,7 +39,7 @@ COLUMNS = [
 def write_network(folder: Path, out: Path, *, south_deg: float) -> None:
     """Write the register of the generated network from the terrain and population rasters of ``folder``."""
     lon_deg, lat_deg, height_m, people = _sites(folder, south_deg)
-    channels = _deal_channels(lon_deg, lat_deg)
+    channels = deal_channels(lon_deg, lat_deg)
     rng = np.random.default_rng(2405)
     with out.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS)
@@ -54,7 +54,7 @@ def write_network(folder: Path, out: Path, *, south_deg: float) -> None:
                 "antenna_height_agl_m": round(float(rng.uniform(25.0, 100.0)), 1),
                 "site_height_asl_m": height_m[site],
                 "polarisation": "V" if site % 9 == 0 else "H",
-                "pattern_azimuth_attenuation_db": _pattern(rng),
+                "pattern_azimuth_attenuation_db": pattern(rng),
                 "system": "DVB-T2",
                 "multiplex_mode": "256QAM 3/5",
                 "country": "IT",
@@ -89,9 +89,9 @@ def _sites(folder: Path, south_deg: float) -> tuple[np.ndarray, ...]:
     return lon, lat, height, -people
 
 
-def _deal_channels(lon_deg: np.ndarray, lat_deg: np.ndarray) -> list[list[int]]:
+def deal_channels(lon_deg: np.ndarray, lat_deg: np.ndarray, middle_deg: float = 42.0) -> list[list[int]]:
     """For each site the channels used least within ``REUSE_KM`` by the sites before it."""
-    x_km = lon_deg * 111.2 * np.cos(np.radians(42.0))
+    x_km = lon_deg * 111.2 * np.cos(np.radians(middle_deg))
     y_km = lat_deg * 111.2
     dealt: list[list[int]] = []
     for site in range(len(lon_deg)):
@@ -103,7 +103,7 @@ def _deal_channels(lon_deg: np.ndarray, lat_deg: np.ndarray) -> list[list[int]]:
     return dealt
 
 
-def _pattern(rng: np.random.Generator) -> str:
+def pattern(rng: np.random.Generator) -> str:
     """Omnidirectional for half of the sites, otherwise a broad lobe with up to 15 dB behind."""
     if rng.random() < 0.5:
         return ";".join(["0.0"] * 36)
