@@ -76,19 +76,21 @@ def import_(
         "system": system,
     }
     written = ImportFiles(out, report, areas_out or known.areas_out, dem, explain)
-    import_command(with_settings(known, settings), source, written, _plan(plan), service_targets())
+    others = {} if known.target == "transmitters" else service_targets()  # what they load takes a second
+    import_command(with_settings(known, settings), source, written, _plan(plan), others)
 
 
 def _plan(text: str | None) -> RegisterPlan | None:
     """The raster that ``--plan`` names, a territory file or a name of the table; None: that of a mapping."""
-    from pipeline.plan.territory_file import load_config
-    from pipeline.reference.ratio_tables import read_modes
     from pipeline.registers.importing import RegisterPlan, plan_named
 
     if text is None:
         return None
     if not text.endswith(_MAPPING_SUFFIXES):
         return plan_named(text)
+    from pipeline.plan.territory_file import load_config
+    from pipeline.reference.ratio_tables import read_modes
+
     config = load_config(text)
     return RegisterPlan(config.channels.plan, read_modes(config.protection.modes))
 

@@ -29,7 +29,7 @@ from pipeline.companions import is_virtual, virtual_sources
 from pipeline.errors import InputError
 from pipeline.grid.grid import Box
 from pipeline.grid.raster import GDAL_SETTINGS, damage_named
-from pipeline.rows.vector_files import is_on_earth
+from pipeline.rows.earth_crs import is_on_earth
 
 # One float32 layer below 3.2 GB.
 MAX_PIXELS = 800_000_000

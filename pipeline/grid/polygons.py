@@ -18,8 +18,9 @@ from pipeline.errors import InputError
 from pipeline.grid.country_codes import CodeKind, with_codes
 from pipeline.grid.grid import LONLAT, Box, transformer
 from pipeline.grid.repair import Repair, check_degrees, checked_shape, repair_of, valid_shape
+from pipeline.rows.earth_crs import is_on_earth
 from pipeline.rows.text_records import PRINTABLE_TEXT, unfit_character
-from pipeline.rows.vector_files import is_on_earth, read_vector
+from pipeline.rows.vector_files import read_vector
 
 # Edges are straight in the file's own coordinates. Cut to pieces of this length before a projection bends
 # them, an edge along a parallel stays within 0.1 m at 60 degrees.

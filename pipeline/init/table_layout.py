@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import InputError
-from pipeline.rows.foreign_files import ForeignTable, is_foreign_kind, read_foreign, sheet_records
-from pipeline.rows.foreign_text import TextFormat, foreign_text
+from pipeline.rows.foreign_files import is_foreign_kind, read_foreign
+from pipeline.rows.foreign_text import ForeignTable, TextFormat, foreign_text
+from pipeline.rows.gdal_tables import sheet_records
 from pipeline.rows.text_records import MOST_BYTES, content_of, separated
 
 _SEPARATORS = (";", "\t", "|", ",")

@@ -27,7 +27,7 @@ from pipeline.grid.repair import Repair, check_degrees, checked_shape, repair_of
 from pipeline.registers.finishing import Target
 from pipeline.registers.named_registers import mapped_records
 from pipeline.registers.stations import UnplacedReceiverRow
-from pipeline.rows.foreign_files import KML_KINDS, kml_features
+from pipeline.rows.gdal_tables import KML_KINDS, kml_features
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
     UPPER_CASE,

@@ -5,8 +5,8 @@ The check is that of the register itself (``transmitter_rows``): what is written
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import ValidationError
@@ -18,23 +18,28 @@ from pipeline.registers.entries import RegisterEntry
 from pipeline.registers.entry_patterns import HORIZONTAL, VERTICAL
 from pipeline.registers.transmitter_rows import CENTRE_TOLERANCE_MHZ
 from pipeline.rows.foreign_text import RegisterFault
-from pipeline.rows.row_models import FieldFault, RowModel, columns_of, first_fault
+from pipeline.rows.row_models import BAD, FieldFault, RowModel, columns_of, first_fault, good_cells
 from pipeline.rows.text_records import unfit_character
 
 _RANGES = {"greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"}
 _ABSENT = {"missing", "string_too_short"}
 _PATTERNS = (HORIZONTAL, VERTICAL)
-_EARTH_RADIUS_M = 6_371_000.0
+# The least radius of curvature of a meridian, at the equator.
+_LEAST_RADIUS_M = 6_335_000.0
 # More than this share of a register outside 1 W to 1000 kW: the unit is another one.
 _DOUBTFUL_SHARE, _DOUBTFUL_KW = 0.95, (1e-3, 1000.0)
 
 
 class Target(NamedTuple):
-    """A kind of register: the model of its rows, and what they are checked against."""
+    """A kind of register: the model of its rows, and what they are checked against.
+
+    ``keep_rules``: the same as the model says of whole rows, for columns of good cells.
+    """
 
     name: str
     model: type[RowModel]
-    rules: object
+    rules: Any
+    keep_rules: Callable[[Mapping[str, Sequence[Any]], Any], list[bool]] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -72,7 +77,11 @@ def complete_channel(entry: RegisterEntry, plan: ChannelPlan) -> None:
 
 
 def check_entries(entries: Iterable[RegisterEntry], target: Target) -> None:
-    """Check every entry that is left as a row of the register; ids are unique among the good ones."""
+    """Check every entry that is left as a row of the register; ids are unique among the good ones.
+
+    Numbers and texts are checked by column, and only rows of which one is at fault one by one, for its words.
+    """
+    checked = list(entries)
     known: set[object] = set()
     names = {*columns_of(target.model)}
     absent = dict.fromkeys(columns_of(target.model, required=True))
@@ -81,15 +90,10 @@ def check_entries(entries: Iterable[RegisterEntry], target: Target) -> None:
         name for name in absent if name in ("polarisation", "system", "situation", "channels", *_PATTERNS)
     }
     blank: dict[str, object] = {name: "" if name in texts else None for name in absent}
-    for entry in entries:
-        given = {name: value for name, value in entry.values.items() if name in names and value is not None}
-        _check_texts(entry, given)
+    for entry, good in zip(checked, _good_rows(checked, target, blank), strict=True):
+        if not good:
+            _check_row(entry, target, names, blank)
         if not entry.written:
-            continue
-        try:
-            target.model.model_validate({**blank, **given, "row": entry.row}, context=target.rules)
-        except ValidationError as error:
-            _note(entry, target.model, error)
             continue
         name = entry.values.get("id")
         if name in known and "id" in names:  # areas have none
@@ -97,9 +101,49 @@ def check_entries(entries: Iterable[RegisterEntry], target: Target) -> None:
         known.add(name)
 
 
+def _good_rows(entries: Sequence[RegisterEntry], target: Target, blank: Mapping[str, object]) -> list[bool]:
+    """Which entries are good by their columns; none where the rules of rows are not known by column."""
+    if target.keep_rules is None:
+        return [False] * len(entries)
+    columns: dict[str, list[Any]] = {}
+    good = [True] * len(entries)
+    for name in target.columns:
+        default = blank[name] if name in blank else target.model.model_fields[name].default
+        cells = [default if (cell := entry.values.get(name)) is None else cell for entry in entries]
+        unfit = {cell for cell in {*cells} if isinstance(cell, str) and _unfit(cell)}
+        columns[name] = good_cells(target.model, name, cells)
+        for i, cell in enumerate(columns[name]):
+            if cell is BAD or (unfit and cells[i] in unfit):
+                good[i] = False
+    rows = [i for i, fit in enumerate(good) if fit]
+    kept = target.keep_rules(
+        {name: [cells[i] for i in rows] for name, cells in columns.items()}, target.rules
+    )
+    for i, keeps in zip(rows, kept, strict=True):
+        good[i] = keeps
+    return good
+
+
+def _check_row(
+    entry: RegisterEntry, target: Target, names: Collection[str], blank: Mapping[str, object]
+) -> None:
+    """Check one entry as a row of the register, and note its first fault."""
+    given = {name: value for name, value in entry.values.items() if name in names and value is not None}
+    _check_texts(entry, given)
+    if entry.written:
+        try:
+            target.model.model_validate({**blank, **given, "row": entry.row}, context=target.rules)
+        except ValidationError as error:
+            _note(entry, target.model, error)
+
+
+def _unfit(text: str) -> str | None:
+    return None if text.isprintable() else unfit_character(text)
+
+
 def _check_texts(entry: RegisterEntry, values: Mapping[str, object]) -> None:
     for name, value in values.items():
-        if isinstance(value, str) and not value.isprintable() and (found := unfit_character(value)):
+        if isinstance(value, str) and (found := _unfit(value)):
             entry.refuse(name, "bad_value", f"holds the character {found}", "printable text")
 
 
@@ -153,18 +197,21 @@ def _precedence(entry: RegisterEntry, i: int, keep: str) -> tuple[float, int]:
 
 def _near(group: Sequence[RegisterEntry], within_m: float) -> dict[int, set[int]]:
     """Entries that have others within a distance, by index, with those others."""
-    if len(group) < 2:
-        return {}
-    from scipy.spatial import cKDTree  # 0.3 s that every job would take
-
-    degrees = np.array([[entry.values["lon"], entry.values["lat"]] for entry in group], dtype=np.float64)
-    lon, lat = np.radians(degrees).T
-    unit = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    lon, lat = (
+        np.array([[entry.values["lon"], entry.values["lat"]] for entry in group], float).reshape(-1, 2).T
+    )
+    order = np.argsort(lat, kind="stable")
+    # Those behind a place, by latitude, that may be near it.
+    band_deg = np.degrees(1.01 * within_m / _LEAST_RADIUS_M) + 1e-9
+    counts = np.searchsorted(lat[order], lat[order] + band_deg, side="right") - np.arange(lat.size) - 1
+    first = np.repeat(np.arange(lat.size), counts)
+    behind = np.arange(first.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    first, second = order[first], order[first + behind + 1]
+    apart_m = GEOD.inv(lon[first], lat[first], lon[second], lat[second])[2]
     near: dict[int, set[int]] = {}
-    for i, k in cKDTree(unit).query_pairs(1.01 * within_m / _EARTH_RADIUS_M + 1e-9):
-        if GEOD.inv(*degrees[i], *degrees[k])[2] <= within_m:
-            near.setdefault(i, set()).add(k)
-            near.setdefault(k, set()).add(i)
+    for i, k in zip(first[apart_m <= within_m].tolist(), second[apart_m <= within_m].tolist(), strict=True):
+        near.setdefault(i, set()).add(k)
+        near.setdefault(k, set()).add(i)
     return near
 
 

@@ -20,10 +20,8 @@ from pipeline.config.load import read_model
 from pipeline.config.register_mapping import FormatName, RegisterMapping
 from pipeline.errors import InputError, fault_lines, fault_of_value, in_file
 from pipeline.files import Output, check_outputs, json_bytes, kind_of_start, kind_of_table, write_output
-from pipeline.grid.foreign_rasters import sampled_m
 from pipeline.radio.channel_plan import ChannelPlan
 from pipeline.reference.ratio_tables import ModeKey, read_modes
-from pipeline.registers.boundary_files import import_boundaries
 from pipeline.registers.entries import Reading, Source
 from pipeline.registers.explained import explain_lines
 from pipeline.registers.finishing import Target, check_entries, faults_of, finish_transmitters
@@ -39,7 +37,7 @@ from pipeline.registers.formats.tvstudy import read_tvstudy
 from pipeline.registers.named_plans import named_plan
 from pipeline.registers.register_files import areas_document, register_text, report_of, summary_lines
 from pipeline.registers.stations import ReceiverRow
-from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow
+from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow, keep_rules
 from pipeline.rows.row_models import refuse_unless_lenient
 from pipeline.shipped import TABLES
 
@@ -185,7 +183,7 @@ def target_of(mapping: RegisterMapping, plan: RegisterPlan | None, others: Mappi
     """The kind of register that a mapping writes; ``others`` those of the rooms above."""
     if mapping.target == "transmitters" and plan is not None:
         box = None if mapping.box is None else SiteBox(*mapping.box)
-        return Target("transmitters", TransmitterRow, RowRules(plan.plan, box, plan.modes))
+        return Target("transmitters", TransmitterRow, RowRules(plan.plan, box, plan.modes), keep_rules)
     if mapping.target in ("fixed", "mobile"):
         return Target(mapping.target, ReceiverRow, None)
     if mapping.target not in others:
@@ -227,6 +225,8 @@ def with_ground(found: Import, dem: Path) -> None:
 
     Antennas below its ground keep what they have (flag `below_ground`).
     """
+    from pipeline.grid.foreign_rasters import sampled_m  # half a second that every import would take
+
     entries = [
         entry
         for entry in found.reading.written()
@@ -272,6 +272,8 @@ def import_command(
 ) -> None:
     """Import registers as a mapping says; see ``write_import``. Of boundaries what they are is written."""
     if mapping.target == "boundaries":
+        from pipeline.registers.boundary_files import import_boundaries
+
         import_boundaries(mapping.files, mapping.layer, files.out, files.report)
         return
     outputs = [Output("--out", files.out, kind_of_table("id", "lon", "lat"))]

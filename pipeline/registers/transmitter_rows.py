@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache, lru_cache
 from itertools import pairwise
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
@@ -205,19 +205,56 @@ class TransmitterRow(RowModel):
     @model_validator(mode="after")
     def _by_rules(self, info: ValidationInfo) -> TransmitterRow:
         rules = rules_of(info, RowRules)
-        problem = _place_problem(self, rules.box) or _channel_problem(self, rules.plan)
-        if problem := problem or _other_problem(self, rules):
+        problem = _place_problem(self.lon, self.lat, rules.box) or _channel_problem(
+            self.channel, self.centre_mhz, self.bandwidth_mhz, rules.plan
+        )
+        others = _Others(*(getattr(self, name) for name in _Others._fields))
+        if problem := problem or _other_problem(others, rules):
             raise problem
         return self
 
 
-def _place_problem(record: TransmitterRow, box: SiteBox | None) -> PydanticCustomError | None:
-    if at_null_island(record.lon, record.lat):
+class _Others(NamedTuple):
+    """What is checked of a row together, beside its place and channel."""
+
+    id: str
+    antenna_height_agl_m: float | None
+    haat_m: float | None
+    pattern_azimuth_attenuation_db: tuple[float, ...]
+    vertical_pattern_deg_attenuation_db: tuple[tuple[float, float], ...]
+    system: str
+    multiplex_mode: str
+    fft: str
+    guard: str
+    guard_us: float | None
+
+
+def keep_rules(columns: Mapping[str, Sequence[Any]], rules: RowRules) -> list[bool]:
+    """Which rows of good cells keep the rules, by columns; equal cells are looked at once."""
+    channel = cache(lambda *cells: _channel_problem(*cells, plan=rules.plan) is None)
+    others = cache(lambda *cells: _other_problem(_Others(*cells), rules) is None)
+    ids = (name if name in rules.accept else "" for name in columns["id"])
+    heights = (None if height is None else 0.0 for height in columns["antenna_height_agl_m"])
+    further = (columns[name] for name in _Others._fields[2:])
+    return [
+        _place_problem(lon_deg, lat_deg, rules.box) is None and channel(*cells) and others(*rest)
+        for lon_deg, lat_deg, cells, rest in zip(
+            columns["lon"],
+            columns["lat"],
+            zip(columns["channel"], columns["centre_mhz"], columns["bandwidth_mhz"], strict=True),
+            zip(ids, heights, *further, strict=True),
+            strict=True,
+        )
+    ]
+
+
+def _place_problem(lon_deg: float, lat_deg: float, box: SiteBox | None) -> PydanticCustomError | None:
+    if at_null_island(lon_deg, lat_deg):
         return row_problem("lon", "site is at 0, 0", "the coordinates of the site", "null_island")
-    if box is None or inside_box(box, record.lon, record.lat):
+    if box is None or inside_box(box, lon_deg, lat_deg):
         return None
-    exchanged = "; lon and lat look exchanged" if inside_box(box, record.lat, record.lon) else ""
-    if not box.south_deg <= record.lat <= box.north_deg:
+    exchanged = "; lon and lat look exchanged" if inside_box(box, lat_deg, lon_deg) else ""
+    if not box.south_deg <= lat_deg <= box.north_deg:
         allowed = f"{box.south_deg} to {box.north_deg}"
         return row_problem("lat", f"implausible location{exchanged}", allowed, "outside_box")
     allowed = f"{box.west_deg} to {box.east_deg}"
@@ -233,22 +270,24 @@ def inside_box(box: SiteBox, lon_deg: float, lat_deg: float) -> bool:
     return within and box.south_deg <= lat_deg <= box.north_deg
 
 
-def _channel_problem(record: TransmitterRow, plan: ChannelPlan) -> PydanticCustomError | None:
-    segment = segment_of(plan, record.channel)
+def _channel_problem(
+    channel: int, f_mhz: float, bandwidth_mhz: float, plan: ChannelPlan
+) -> PydanticCustomError | None:
+    segment = segment_of(plan, channel)
     if segment is None:
         return row_problem("channel", "channel is not in the plan", channels_in_words(plan), "out_of_plan")
-    centre = centre_mhz(segment, record.channel)
-    if abs(record.centre_mhz - centre) > CENTRE_TOLERANCE_MHZ:
-        text = f"frequency is not that of channel {record.channel}"
+    centre = centre_mhz(segment, channel)
+    if abs(f_mhz - centre) > CENTRE_TOLERANCE_MHZ:
+        text = f"frequency is not that of channel {channel}"
         allowed = f"{centre:g} MHz within {CENTRE_TOLERANCE_MHZ} MHz"
         return row_problem("centre_mhz", text, allowed, "out_of_plan")
-    if abs(record.bandwidth_mhz - segment.width_mhz) > _WIDTH_TOLERANCE_MHZ:
-        text = f"bandwidth is not that of channel {record.channel}"
+    if abs(bandwidth_mhz - segment.width_mhz) > _WIDTH_TOLERANCE_MHZ:
+        text = f"bandwidth is not that of channel {channel}"
         return row_problem("bandwidth_mhz", text, f"{segment.width_mhz:g} MHz", "out_of_plan")
     return None
 
 
-def _pattern_problem(record: TransmitterRow, accept: Collection[str]) -> PydanticCustomError | None:
+def _pattern_problem(record: _Others, accept: Collection[str]) -> PydanticCustomError | None:
     patterns = {
         "pattern_azimuth_attenuation_db": record.pattern_azimuth_attenuation_db,
         "vertical_pattern_deg_attenuation_db": [at for _, at in record.vertical_pattern_deg_attenuation_db],
@@ -261,7 +300,7 @@ def _pattern_problem(record: TransmitterRow, accept: Collection[str]) -> Pydanti
     return None
 
 
-def _other_problem(record: TransmitterRow, rules: RowRules) -> PydanticCustomError | None:
+def _other_problem(record: _Others, rules: RowRules) -> PydanticCustomError | None:
     if record.antenna_height_agl_m is None and record.haat_m is None:
         allowed = "0 to 900 m; empty only with haat_m"
         return row_problem("antenna_height_agl_m", "value is missing", allowed, "missing")

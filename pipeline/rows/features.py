@@ -20,8 +20,9 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from pipeline.errors import InputError
+from pipeline.rows.earth_crs import is_on_earth
 from pipeline.rows.text_records import Record, Records, check_columns, read_text
-from pipeline.rows.vector_files import is_on_earth, layer_names, read_vector
+from pipeline.rows.vector_files import layer_names, read_vector
 
 _WGS84 = CRS.from_epsg(4326)
 _LAYER = "transmitters"

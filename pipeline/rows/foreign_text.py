@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pyproj import CRS
+
 from pipeline.errors import InputError
 from pipeline.rows.text_records import MOST_BYTES, MOST_LINES, content_of, separated
 
@@ -54,6 +56,23 @@ class CellTable(NamedTuple):
             (row, dict(zip(self.columns, map(str.strip, texts), strict=True)))
             for row, texts in zip(self.rows, cells, strict=True)
         ]
+
+
+class ForeignTable(NamedTuple):
+    """A table with what its kind of file knows besides.
+
+    ``points`` by row: (x, y) in ``crs``, the kind of another geometry, or None; None for tables without any.
+    ``typed``: the columns of a vector file that were numbers, so that the decimal sign is a point whatever
+    the file's text has; None of text and of workbooks. ``sheet`` of a workbook, of which single cells were.
+    ``serial_shift_days``: of dates given as numbers.
+    """
+
+    table: CellTable
+    points: list[tuple[float, float] | str | None] | None = None
+    crs: CRS | None = None
+    typed: frozenset[str] | None = None
+    sheet: str | None = None
+    serial_shift_days: int = 0
 
 
 class TextFormat(NamedTuple):

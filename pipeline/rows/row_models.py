@@ -17,6 +17,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
     model_validator,
@@ -26,6 +27,8 @@ from pydantic_core import PydanticCustomError
 from pipeline.errors import InputError, fault_of_value, raise_first
 from pipeline.rows.text_records import PRINTABLE_TEXT, Record, Records, read_csv, unfit_character
 
+# A cell that a field refuses, in place of its value.
+BAD = object()
 # Text of which every character can be printed.
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
@@ -165,6 +168,19 @@ def _check_characters(path: Path, record: Record, model: type[RowModel]) -> None
                 value=text,
                 allowed=field.description or PRINTABLE_TEXT,
             )
+
+
+def good_cells(model: type[RowModel], name: str, cells: Iterable[Any]) -> list[Any]:
+    """The cells of a column as its field takes them, each looked at once; ``BAD`` for one that it refuses."""
+    field = TypeAdapter(model.model_fields[name].rebuild_annotation(), config=model.model_config)
+    known: dict[Any, Any] = {}
+    given = list(cells)
+    for cell in set(given):
+        try:
+            known[cell] = field.validate_python(cell)
+        except ValidationError:
+            known[cell] = BAD
+    return [known[cell] for cell in given]
 
 
 class FieldFault(NamedTuple):

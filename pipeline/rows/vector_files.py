@@ -33,8 +33,6 @@ _MOST_FEATURES = 2_000_000
 _FAULTS = (
     CRSError, DataSourceError, FeatureError, FieldError, GeometryError, ProjError, ShapelyError, ValueError
 )  # fmt: skip
-# Radii of the ellipsoids and spheres in use for the Earth, with a margin.
-_EARTH_M = (6_300_000.0, 6_400_000.0)
 
 
 def layer_names(path: str | Path) -> list[str]:
@@ -66,12 +64,6 @@ def read_vector(
     if len(frame) > _MOST_FEATURES:
         raise InputError("layer has too many features", file=path, allowed=f"up to {_MOST_FEATURES}")
     return frame
-
-
-def is_on_earth(crs: CRS) -> bool:
-    """Whether a CRS places points on the Earth: geographic or projected, on an ellipsoid of its size."""
-    radius_m = crs.ellipsoid.semi_major_metre if crs.ellipsoid is not None else 0.0
-    return (crs.is_geographic or crs.is_projected) and _EARTH_M[0] <= radius_m <= _EARTH_M[1]
 
 
 def _check_kind(path: Path) -> None:

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+WORKBOOKS = (".xlsx", ".ods")
 _REFERENCE = re.compile(r"([A-Z]+)\d+")
 _OPEN_DOCUMENT_NUMBERS = ("float", "percentage", "currency")
 _MOST_REPEATED = 1000

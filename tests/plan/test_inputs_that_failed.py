@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError
+from pipeline.grid import raster
 from pipeline.grid.foreign_rasters import read_external
 from pipeline.plan.plan import load_plan
 from pipeline.plan.territory_file import load_config
@@ -17,7 +21,9 @@ from pipeline.registers.transmitters import read_register
 from pipeline.services.pmse.pmse_register import read_pmse_register
 from pipeline.terrain.elevation import load_elevation
 from pipeline.terrain.records import LonLatRaster
+from pipeline.terrain.tile_sweeps import above_ground, masts_of_tile
 from pipeline.workflow.validate import validate_command
+from tests.jobs import run_from
 
 pytestmark = pytest.mark.shared_data
 Case = Callable[[str], Path]
@@ -70,6 +76,47 @@ def test_exchanged_coordinates_are_refused(case: Case, file: str, said: str) -> 
     assert said in str(refused.value)
 
 
+def test_a_site_height_of_zero_is_named_and_does_not_bury_the_antenna(
+    case: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The terrain model has some 1580 m at the mast; 1740 m is right there, 0 stands for "not known"."""
+    case("04-site-height-zero")
+    for file, differs in (("site-1740.yaml", 0), ("site-empty.yaml", 0), ("site-0.yaml", 1)):
+        validate_command(Path(file))
+        assert f"height_differs {differs}" in capsys.readouterr().out, file
+    elevation = load_elevation([Path("data/slovenia/dem_globe_30s.tif")], (14.4, 46.2, 14.6, 46.4), None)
+    (mast,) = masts_of_tile(read_register(load_config("site-0.yaml"))[0], "n46e014")
+    assert mast.site_height_asl_m == 0.0
+    assert above_ground(mast, elevation).site_height_asl_m == pytest.approx(1580.0, abs=20.0)
+
+
+@pytest.mark.slow
+def test_maxima_of_a_site_height_of_zero_are_those_of_none(case: Case) -> None:
+    """At every pixel; with 1740 m, 160 m above the terrain model, they differ by a few dB at most."""
+    case("04-site-height-zero")
+    of_zero, of_none, of_1740 = (maxima_raw(f"site-{name}.yaml") for name in ("0", "empty", "1740"))
+    np.testing.assert_array_equal(of_zero, of_none)
+    permitted = of_none > -9998
+    assert permitted.any()
+    assert of_none[permitted].max() < 0
+    np.testing.assert_array_equal(of_1740 > -9998, permitted)
+    assert np.abs(of_1740[permitted] - of_none[permitted]).max() < 300
+
+
+def maxima_raw(territory: str) -> np.ndarray:
+    """Maximum e.i.r.p. of channel 30 in 0.01 dBm as published, computed job by job."""
+    plan = load_plan(territory)
+    run_from("territory", territory, plan.build)
+    for tile in plan.tiles:
+        run_from("terrain", territory, plan.build, tile=tile)
+    run_from("heights", territory, plan.build)
+    for channel in plan.victims:
+        run_from("coverage", territory, plan.build, channel=channel)
+        run_from("protect", territory, plan.build, channel=channel)
+    run_from("combine", territory, plan.build, channel=30)
+    return np.asarray(raster.read(plan.build / "public/max_eirp_d_ch30.tif").values)
+
+
 def test_the_same_hill_in_three_units_is_one(case: Case) -> None:
     folder = case("06-dem-units-and-scale")
     box = (14.4, 46.2, 14.6, 46.4)
@@ -118,3 +165,13 @@ def test_rasters_with_the_south_on_top_are_turned(case: Case) -> None:
 def test_a_path_with_a_blank_is_a_path(case: Case) -> None:
     case("14-path-with-space")
     assert load_plan("my data/tiny.yaml").config.devices
+
+
+@pytest.mark.slow
+def test_a_run_of_a_path_with_a_blank_is_published(case: Case, repository: Path) -> None:
+    folder = case("14-path-with-space")
+    command = [sys.executable, "-m", "pipeline", "run", "my data/tiny.yaml"]
+    environment = os.environ | {"PYTHONPATH": str(repository)}
+    run = subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, timeout=900)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert (folder / "results/tiny/latest/public/max_eirp_d_ch30.tif").is_file()

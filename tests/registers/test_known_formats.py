@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -33,7 +34,7 @@ Changed = Callable[..., Import]
 @pytest.fixture
 def changed(tmp_path: Path) -> Changed:
     def read(case: str, name: str, change: Callable[[str], str]) -> Import:
-        folder = shutil.copytree(SAMPLES / case, tmp_path / case)
+        folder = shutil.copytree(SAMPLES / case, tmp_path / case, dirs_exist_ok=True)
         file = folder / name
         file.write_text(change(file.read_text(encoding="utf-8")), encoding="utf-8", newline="")
         return read_import(read_mapping(folder / "import.yaml"), None, service_targets())
@@ -178,6 +179,38 @@ def test_a_faulty_row_of_gains_is_told(tmp_path: Path) -> None:
         RegisterFault, match=r"tv_apatdat.txt, row \d+, field \(row\): .*wrong number of cells"
     ):
         read_import(plain, None, service_targets())
+
+
+def test_lines_of_tvstudy_end_behind_what_they_hold(changed: Changed) -> None:
+    """As in the FCC's file, behind the populations or the fields; a cell lost before shifts the others."""
+    case = ("s12_tvstudy_parameters", "parameters.csv")
+
+    def cut(text: str) -> str:
+        lines = [line.rstrip(",") for line in text.splitlines()]
+        return "\n".join(line + "," * (33 - line.count(",")) for line in lines) + "\n"
+
+    whole, shorter = ([entry.values for entry in changed(*case, way).reading.entries] for way in (str, cut))
+    assert shorter == whole
+    pairs = "".join(f",{azimuth},0.5" for azimuth in range(5, 75, 10))  # seven; the header has six
+    longer = changed(*case, lambda text: text.replace(",0.990000," + "," * 12, ",0.990000," + pairs, 1))
+    station = next(entry for entry in longer.reading.written() if entry.values["id"] == "91001-0")
+    attenuations = str(station.values["pattern_azimuth_attenuation_db"]).split(";")
+    assert attenuations[(120 + 5) // 5] == attenuations[(120 + 65) // 5] == "6.02"
+    shifted = changed(*case, lambda text: text.replace('"OAKTOWN",OK,', '"OAKTOWN",', 1))
+    assert [fault.reason for fault in faults_of(shifted.reading.entries)] == ["bad_row"]
+
+
+def test_packed_places_of_the_post_auction_table(changed: Changed) -> None:
+    """Seconds are rounded up to 60; a place in the east is whole degrees below it, and minutes upwards."""
+    odd = {"361606,992657": "361660,992660", "353552,972923": "132922,-1451014"}
+
+    def change(text: str) -> str:
+        return re.sub("|".join(odd), lambda found: odd[found[0]], text)
+
+    found = changed("s13_fcc_post_auction", "post_auction_parameters.csv", change)
+    places = [(entry.values["lon"], entry.values["lat"]) for entry in found.reading.written()][:2]
+    assert places[0] == pytest.approx((-(99 + 27 / 60), 36 + 17 / 60))
+    assert places[1] == pytest.approx((144 + 49 / 60 + 46 / 3600, 13 + 29 / 60 + 22 / 3600))
 
 
 def test_a_faulty_row_of_parameters_is_told(changed: Changed) -> None:

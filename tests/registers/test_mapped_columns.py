@@ -15,6 +15,8 @@ from pipeline.cli.commands_registers import service_targets
 from pipeline.errors import InputError
 from pipeline.registers.finishing import faults_of
 from pipeline.registers.importing import Import, ImportFiles, import_command, read_import, read_mapping
+from pipeline.rows.foreign_files import read_foreign
+from pipeline.rows.foreign_text import TextFormat
 from pipeline.rows.workbook_numbers import number_cells
 from tests.coordination.radar.workbooks import workbook
 
@@ -265,3 +267,18 @@ def test_digits_of_other_scripts_are_no_numbers_and_planes_are_written_in_capita
     columns = {**PLACE, "polarisation": "{from: Pol}"}
     assert "not a number" in fault(reads(f"{head}1,22,٥٠٠,46.1,14.1,h\n", columns))
     assert values(reads(f"{head}1,22,500,46.1,14.1,h\n", columns), "polarisation") == ["H"]
+
+
+@pytest.mark.parametrize("name", ["list.xlsx", "list.ods"])
+def test_a_register_in_the_second_sheet_is_read_as_text_with_its_header(tmp_path: Path, name: str) -> None:
+    """GDAL takes what is said when a file is opened for its first sheet only."""
+    table = pd.DataFrame(
+        {"Nr": ["A", "B"], "Ch": [21, 22], "Since": pd.to_datetime(["2026-01-05", "2026-12-24"])}
+    )
+    driver = {".xlsx": "XLSX", ".ods": "ODS"}[Path(name).suffix]
+    for sheet, append in (("Read me", False), ("Stations", True)):
+        pyogrio.write_dataframe(table, tmp_path / name, layer=sheet, driver=driver, append=append)
+    found = read_foreign(tmp_path / name, TextFormat(), sheet="Stations").table
+    assert found.headers == ("Nr", "Ch", "Since")
+    assert (found.rows, found.columns["Ch"]) == ([2, 3], ["21", "22"])
+    assert [text[:10].replace("-", "/") for text in found.columns["Since"]] == ["2026/01/05", "2026/12/24"]

@@ -86,7 +86,10 @@ def horizontal(points: Points, kind: str, turn: Turn, *, normalise: bool = False
     count = _COARSE if len(azimuths) <= _COARSE and bool(tens.all()) else _FINE
     true_deg = np.arange(count) * (360.0 / count)
     own_deg = true_deg - turn.rotation_deg if turn.clockwise else turn.rotation_deg - true_deg
-    sampled = attenuation_db(np.interp(own_deg, azimuths, values, period=360.0), kind, top)
+    if np.array_equal(own_deg, azimuths):
+        sampled = attenuations  # as they are: without a search, of which registers have 100,000
+    else:
+        sampled = attenuation_db(np.interp(own_deg, azimuths, values, period=360.0), kind, top)
     return Horizontal(
         np.maximum(sampled - offset_db, 0.0), peak=attenuations.min() - offset_db > _PEAK_FLAG_DB
     )

@@ -21,7 +21,7 @@ from pyproj.transformer import TransformerGroup
 
 from pipeline.errors import InputError
 from pipeline.grid.grid import LONLAT
-from pipeline.rows.vector_files import is_on_earth
+from pipeline.rows.earth_crs import is_on_earth
 
 _SAME_AS_WGS84 = {4326, 4258, 4269, 4283, 7844, 9755, 4979, 4937}
 _SAME_ACCURACY_M = 2.0

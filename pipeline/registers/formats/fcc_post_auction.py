@@ -2,7 +2,9 @@
 
 Evidence: an original table [O] (2,074 lines). It begins with a byte order mark; places are packed (ddmmss,
 dddmmss), longitudes westwards; `Az` turns the pattern of `AntID`, whose fields stand in a parameter table of
-TVStudy (`patterns:`); an empty `Site` is 0.
+TVStudy (`patterns:`); an empty `Site` is 0. Seconds are rounded up to 60 (32 lines). Degrees are whole ones
+below the angle: -1451014, in Guam, is 145 degrees east less 10 minutes and 14 seconds, as the decimals of the
+same station in the table of TVStudy say (3 lines).
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ def _entry(path: Path, row: FccRow, patterns: Mapping[str, FccRow]) -> RegisterE
     entry = RegisterEntry(path, row.row, cells=cells, keys=FCC_KEYS)
     entry.source_id = entry.values["id"] = f"{cells['FacID']}-{cells['Site'] or 0}"
     enter_fcc_station(entry)
-    entry.take("lat", "Lat", lambda text: notations.packed(text, Axis("lat")), needed=True)
+    entry.take("lat", "Lat", lambda text: _degrees(text, Axis("lat")), needed=True)
     entry.take("lon", "Lon", _westwards, needed=True)
     entry.values["country"] = "US"
     rotation = entry.take("", "Az", number)
@@ -65,6 +67,14 @@ def _entry(path: Path, row: FccRow, patterns: Mapping[str, FccRow]) -> RegisterE
 
 
 def _westwards(text: str) -> float:
-    """A packed longitude: west without a sign, east with one."""
-    west_deg = notations.packed(text.removeprefix("-"), Axis("lon"))
-    return west_deg if text.startswith("-") else -west_deg
+    """A packed longitude in degrees east."""
+    return -_degrees(text, Axis("lon"))
+
+
+def _degrees(text: str, axis: Axis) -> float:
+    """A packed angle: whole degrees with their sign; minutes and seconds up to 60 count upwards from them."""
+    figures = text.removeprefix("-")
+    full = figures.endswith("60")
+    angle = notations.packed(f"{figures[:-2]}00" if full else figures, axis) + (1.0 / 60.0 if full else 0.0)
+    whole = int(float(figures)) // 10_000
+    return angle if figures == text else (angle - whole) - whole

@@ -34,8 +34,8 @@ from pipeline.registers.mapped.mapped_cells import (
 )
 from pipeline.registers.mapped.mapped_patterns import Patterns
 from pipeline.registers.mapped.mapped_places import PLACE_COLUMNS, MappedPlaces, places
-from pipeline.rows.foreign_files import ForeignTable, read_foreign
-from pipeline.rows.foreign_text import CellTable, TextFormat, one_blank
+from pipeline.rows.foreign_files import read_foreign
+from pipeline.rows.foreign_text import CellTable, ForeignTable, TextFormat, one_blank
 
 _HELPERS = (
     *PLACE_COLUMNS,

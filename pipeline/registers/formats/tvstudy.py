@@ -3,7 +3,8 @@
 Evidence: an original table [O] (3,684 lines of 2015); arithmetic of patterns in the source of TVStudy [S].
 
 - Five lines of preamble and one of group names, then the header from `FacID`; some copies begin there [O].
-- Names repeat in the header: the 36 fields stand from the column `0` on, up to six pairs Az, FV behind them.
+- Names repeat in the header: the 36 fields stand from the column `0` on, pairs Az, FV behind them. Lines end
+  behind what they hold, those of round antennas before the fields; some have more pairs than the header [O].
 - Longitudes count westwards; `Rot` turns a pattern clockwise, whose fields are not turned; HAAT 0 is not
   known [O].
 - Sites of a distributed transmitter follow a parent (SrcKey = DTSKey) without power; they leave FacID,
@@ -12,6 +13,7 @@ Evidence: an original table [O] (3,684 lines of 2015); arithmetic of patterns in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +33,7 @@ FCC_KEYS = {
     "id": "FacID", "lat": "Lat", "lon": "Lon", "channel": "Ch", "centre_mhz": "Ch", "erp_kw": "ERP",
     "haat_m": "HAAT", "pattern": "0", "beam_tilt_deg": "Tilt", "country": "Country", "site": "City",
 }  # fmt: skip
-_STARTS, _FIRST_FIELD, _FIELDS, _PAIRS = "FacID", "0", 36, 6
+_STARTS, _FIRST_FIELD, _FIELDS = "FacID", "0", 36
 _INHERITED = ("FacID", "Call", "Ch", "City", "Country")
 _NEEDED = (
     "SrcKey",
@@ -73,17 +75,19 @@ def fcc_rows(path: Path) -> tuple[list[FccRow], list[RegisterEntry]]:
     first = names.index(_FIRST_FIELD) if _FIRST_FIELD in names else len(names)
     keys = {0, names.index("SrcKey") if "SrcKey" in names else 1}
     behind = [i for i in range(first + _FIELDS, len(names)) if names[i] in ("Az", "FV")]
+    nameless = [i for i, name in enumerate(names) if not name]  # where a lost cell would show
+    least, most = (1 + max(i for i in range(first) if names[i]), math.inf) if behind else (len(names),) * 2
     rows: list[FccRow] = []
     faults: list[RegisterEntry] = []
     for row, cells in records:
-        if not any(cell.strip() for i, cell in enumerate(cells) if i not in keys):  # these only, of any width
-            cells = [*cells, *[""] * len(names)][: len(names)]
-        if len(cells) != len(names):
+        of_keys = not any(cell.strip() for i, cell in enumerate(cells) if i not in keys)  # of any width
+        shifted = any(cells[i].strip() for i in nameless if i < len(cells))
+        if not of_keys and (shifted or not least <= len(cells) <= most):
             faults.append(RegisterEntry(path, row, fault=wrong_cells(path, row, len(cells), len(names))))
             continue
-        stripped = [cell.strip() for cell in cells]
+        stripped = [cell.strip() for cell in [*cells, *[""] * (len(names) - len(cells))]]
         by_name = dict(zip(reversed(names[:first]), reversed(stripped[:first]), strict=True))
-        pairs = [stripped[i] for i in behind]
+        pairs = [stripped[i] for i in behind] + stripped[len(names) :]
         rows.append(FccRow(row, by_name, stripped[first : first + _FIELDS], pairs))
     return rows, faults
 

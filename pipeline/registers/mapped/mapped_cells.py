@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from operator import add
 from typing import NamedTuple
 
 from pipeline.config.register_mapping import ColumnMapping, FileText, Quantity, UnitOf
@@ -21,8 +22,7 @@ from pipeline.registers.conversion.cell_numbers import (
     joined,
     number,
 )
-from pipeline.rows.foreign_files import ForeignTable
-from pipeline.rows.foreign_text import one_blank
+from pipeline.rows.foreign_text import ForeignTable, one_blank
 from pipeline.rows.workbook_numbers import number_cells
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
@@ -243,18 +243,14 @@ def _mapped(texts: Sequence[str], column: ColumnMapping) -> list[str]:
 
 
 def _from_template(cells: MappedCells, template: str) -> list[object]:
-    headers = list(dict.fromkeys(_PLACEHOLDER.findall(template)))
+    before, *pieces = _PLACEHOLDER.split(template)
+    headers, behind = pieces[::2], pieces[1::2]
     if not headers:
         raise InputError(
             "template names no column", row="template", value=template, allowed="text with {Header}"
         )
-    parts = zip(*(cells.of(header) for header in headers), strict=True)
-    filled = ["".join(part) and _filled(template, dict(zip(headers, part, strict=True))) for part in parts]
-    return [text or None for text in filled]
-
-
-def _filled(template: str, values: Mapping[str, str]) -> str:
-    return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
+    rows = zip(*(cells.of(header) for header in headers), strict=True)
+    return [before + "".join(map(add, row, behind)) if any(row) else None for row in rows]
 
 
 # --- numbers with units -------------------------------------------------------------------------------------

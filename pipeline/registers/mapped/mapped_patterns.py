@@ -33,10 +33,11 @@ class _Read(NamedTuple):
 
 
 class _Figures(NamedTuple):
-    """Cells of a column of numbers, and how they are read."""
+    """Cells of a column of numbers, how they are read, and what was read by text."""
 
     texts: Sequence[str]
     form: NumberFormat
+    known: dict[str, float]
 
 
 class Patterns:
@@ -71,15 +72,17 @@ class Patterns:
     def _numbers(self, source: float | CellOf | None) -> _Figures | float | None:
         if not isinstance(source, CellOf):
             return source
-        return _Figures(self.cells.figures(source.from_), self.cells.number_format(source.from_))
+        return _Figures(self.cells.figures(source.from_), self.cells.number_format(source.from_), {"": 0.0})
 
     def _at(self, source: _Figures | float | None, i: int) -> float:
         """A number of a row, 0 where there is none."""
         if not isinstance(source, _Figures):
             return float(source or 0.0)
         text = source.texts[i]
+        if text in source.known:
+            return source.known[text]
         try:
-            return number(text, source.form) if text else 0.0
+            return source.known.setdefault(text, number(text, source.form))
         except CellProblem as problem:
             raise CellProblem("bad_pattern", problem.problem, _NO_NUMBER, text) from None
 
