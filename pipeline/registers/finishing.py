@@ -18,7 +18,7 @@ from pipeline.registers.entries import RegisterEntry
 from pipeline.registers.entry_patterns import HORIZONTAL, VERTICAL
 from pipeline.registers.transmitter_rows import CENTRE_TOLERANCE_MHZ
 from pipeline.rows.foreign_text import RegisterFault
-from pipeline.rows.row_models import BAD, FieldFault, RowModel, columns_of, first_fault, good_cells
+from pipeline.rows.row_models import BAD, FieldFault, RowModel, columns_of, first_fault, taken_cells
 from pipeline.rows.text_records import unfit_character
 
 _RANGES = {"greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"}
@@ -110,11 +110,10 @@ def _good_rows(entries: Sequence[RegisterEntry], target: Target, blank: Mapping[
     for name in target.columns:
         default = blank[name] if name in blank else target.model.model_fields[name].default
         cells = [default if (cell := entry.values.get(name)) is None else cell for entry in entries]
-        unfit = {cell for cell in {*cells} if isinstance(cell, str) and _unfit(cell)}
-        columns[name] = good_cells(target.model, name, cells)
-        for i, cell in enumerate(columns[name]):
-            if cell is BAD or (unfit and cells[i] in unfit):
-                good[i] = False
+        taken = taken_cells(target.model, name, cells)
+        columns[name] = [taken[cell] for cell in cells]
+        if any(value is BAD for value in taken.values()):
+            good = [fit and value is not BAD for fit, value in zip(good, columns[name], strict=True)]
     rows = [i for i, fit in enumerate(good) if fit]
     kept = target.keep_rules(
         {name: [cells[i] for i in rows] for name, cells in columns.items()}, target.rules
@@ -137,13 +136,9 @@ def _check_row(
             _note(entry, target.model, error)
 
 
-def _unfit(text: str) -> str | None:
-    return None if text.isprintable() else unfit_character(text)
-
-
 def _check_texts(entry: RegisterEntry, values: Mapping[str, object]) -> None:
     for name, value in values.items():
-        if isinstance(value, str) and (found := _unfit(value)):
+        if isinstance(value, str) and not value.isprintable() and (found := unfit_character(value)):
             entry.refuse(name, "bad_value", f"holds the character {found}", "printable text")
 
 
@@ -197,9 +192,7 @@ def _precedence(entry: RegisterEntry, i: int, keep: str) -> tuple[float, int]:
 
 def _near(group: Sequence[RegisterEntry], within_m: float) -> dict[int, set[int]]:
     """Entries that have others within a distance, by index, with those others."""
-    lon, lat = (
-        np.array([[entry.values["lon"], entry.values["lat"]] for entry in group], float).reshape(-1, 2).T
-    )
+    lon, lat = (np.array([entry.values[name] for entry in group], float) for name in ("lon", "lat"))
     order = np.argsort(lat, kind="stable")
     # Those behind a place, by latitude, that may be near it.
     band_deg = np.degrees(1.01 * within_m / _LEAST_RADIUS_M) + 1e-9

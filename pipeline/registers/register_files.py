@@ -33,7 +33,9 @@ def register_text(entries: Iterable[RegisterEntry], target: Target) -> str:
     known = {*own, "status"}
     further: dict[str, None] = {}
     for entry in written:
-        further.update(dict.fromkeys(name for name in entry.values if name not in known))
+        if not entry.values.keys() <= known:
+            further.update(dict.fromkeys(name for name in entry.values if name not in known))
+            known |= further.keys()
     columns = [*own, *_OWN_COLUMNS, *further]
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")

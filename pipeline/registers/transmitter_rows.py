@@ -231,7 +231,7 @@ class _Others(NamedTuple):
 
 def keep_rules(columns: Mapping[str, Sequence[Any]], rules: RowRules) -> list[bool]:
     """Which rows of good cells keep the rules, by columns; equal cells are looked at once."""
-    channel = cache(lambda *cells: _channel_problem(*cells, plan=rules.plan) is None)
+    channel = cache(lambda number, *mhz: _channel_problem(number, mhz[0], mhz[1], rules.plan) is None)
     others = cache(lambda *cells: _other_problem(_Others(*cells), rules) is None)
     ids = (name if name in rules.accept else "" for name in columns["id"])
     heights = (None if height is None else 0.0 for height in columns["antenna_height_agl_m"])

@@ -170,17 +170,19 @@ def _check_characters(path: Path, record: Record, model: type[RowModel]) -> None
             )
 
 
-def good_cells(model: type[RowModel], name: str, cells: Iterable[Any]) -> list[Any]:
-    """The cells of a column as its field takes them, each looked at once; ``BAD`` for one that it refuses."""
+def taken_cells(model: type[RowModel], name: str, cells: Iterable[Any]) -> dict[Any, Any]:
+    """The different cells of a column with what its field takes them for; ``BAD`` for one that it refuses."""
     field = TypeAdapter(model.model_fields[name].rebuild_annotation(), config=model.model_config)
+    take = field.validator.validate_python
     known: dict[Any, Any] = {}
-    given = list(cells)
-    for cell in set(given):
+    for cell in set(cells):
         try:
-            known[cell] = field.validate_python(cell)
+            known[cell] = take(cell)
         except ValidationError:
             known[cell] = BAD
-    return [known[cell] for cell in given]
+        if isinstance(cell, str) and not cell.isprintable() and unfit_character(cell):
+            known[cell] = BAD
+    return known
 
 
 class FieldFault(NamedTuple):
