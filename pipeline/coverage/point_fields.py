@@ -115,15 +115,16 @@ def fields_at_places(
     model: FieldModel,
     receiver: TvReceiver,
     t: int,
+    time: int,
+    pixels: NDArray[np.int64],
     ground_m: NDArray[np.float32],
-    d_km: NDArray[np.float64],
-    az_deg: NDArray[np.float64],
-    field_dbuvm: NDArray[np.float64],
+    d_km: NDArray[np.floating],
+    az_deg: NDArray[np.floating],
+    field_dbuvm: NDArray[np.floating],
     room: LookupRoom,
 ) -> None:
-    """The wanted field of ``tile_fields`` at all places [n]: a way in from Python that is kept compiled."""
-    every = np.arange(d_km.size)
-    tile_fields(stations, paths, model, receiver, t, WANTED, every, ground_m, d_km, az_deg, field_dbuvm, room)
+    """``tile_fields`` for Python: a way in that is kept compiled."""
+    tile_fields(stations, paths, model, receiver, t, time, pixels, ground_m, d_km, az_deg, field_dbuvm, room)
 
 
 def point_fields(
@@ -143,9 +144,23 @@ def point_fields(
     d_km, az_deg = rays_from(inputs, number, lon_deg, lat_deg)
     field_dbuvm = np.empty(lon_deg.size)
     stations, paths, model = inputs.stations, inputs.paths, inputs.model
-    receiver, room = inputs.receiver._replace(h2_m=h2_m), lookup_room(lon_deg.size)
+    receiver = inputs.receiver._replace(h2_m=h2_m)
+    every = np.arange(lon_deg.size)
     ground = np.full(lon_deg.size, np.nan, np.float32) if ground_m is None else ground_m.astype(np.float32)
-    fields_at_places(stations, paths, model, receiver, number, ground, d_km, az_deg, field_dbuvm, room)
+    fields_at_places(
+        stations,
+        paths,
+        model,
+        receiver,
+        number,
+        WANTED,
+        every,
+        ground,
+        d_km,
+        az_deg,
+        field_dbuvm,
+        lookup_room(every.size),
+    )
     if environments is not None:
         add_environments(
             model.f_mhz[stations.offset[number] + 1], environments, np.arange(lon_deg.size), field_dbuvm

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
+from pipeline.coverage.fields import INTERFERING, WANTED
 from pipeline.coverage.inputs import CoverageModel, FieldModel, Paths, Stations, TvReceiver, pack_paths
 from pipeline.coverage.loss_filling import fill_codes
 from pipeline.coverage.loss_lookup import Losses, PolarTable, lookup_room, node_km, octave_ranges, pack_losses
+from pipeline.coverage.point_fields import fields_at_places
 from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, site_frames, tile_places, tile_rays
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
@@ -130,6 +131,6 @@ def compute_tiles(
         for t in range(stations.mast.size):
             tile_rays(stations.frame[t], seen, d_km, az_deg)
             for time in (WANTED, INTERFERING):
-                tile_fields(
+                fields_at_places(
                     stations, paths, model, receiver, t, time, pixels, ground_m, d_km, az_deg, field, room
                 )

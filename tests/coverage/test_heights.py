@@ -9,10 +9,11 @@ from scene import CHANNEL, GRID, config, coverage_of, pixel_degrees, reference, 
 from test_tiles import COL, ROW, stations_around
 
 from pipeline.coverage.field_bounds import tile_bounds
-from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
+from pipeline.coverage.fields import INTERFERING, WANTED
 from pipeline.coverage.inputs import channel_inputs
 from pipeline.coverage.loss_lookup import lookup_room
 from pipeline.coverage.nuisance import LEFT_OUT_DB
+from pipeline.coverage.point_fields import fields_at_places
 from pipeline.coverage.receiver_ground import ground_of_pixels
 from pipeline.grid.geodesy import lattice, pixel_frames, rays
 from pipeline.grid.grid import Grid
@@ -155,7 +156,9 @@ def test_bounds_hold_whatever_the_heights(model):
             for ground_m in (rng.uniform(-400.0, 4000.0, 1024), np.full(1024, 350.0), np.full(1024, np.nan)):
                 for time, bound in ((INTERFERING, nuisance[t]), (WANTED, wanted[t])):
                     heights = ground_m.astype(np.float32)
-                    tile_fields(*parts, t, time, pixels, heights, d_km, az_deg, found, lookup_room(d_km.size))
+                    fields_at_places(
+                        *parts, t, time, pixels, heights, d_km, az_deg, found, lookup_room(d_km.size)
+                    )
                     assert bound == -np.inf or found.max() <= bound
 
 

@@ -10,10 +10,11 @@ from test_heights import hilly, with_model
 from pipeline.coverage import loss_filling
 from pipeline.coverage.channel import kind_of_surfaces
 from pipeline.coverage.field_bounds import tile_bounds
-from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
+from pipeline.coverage.fields import INTERFERING, WANTED
 from pipeline.coverage.inputs import channel_inputs
 from pipeline.coverage.loss_lookup import lookup_room
 from pipeline.coverage.nuisance import LEFT_OUT_DB
+from pipeline.coverage.point_fields import fields_at_places
 from pipeline.coverage.tiles import LEVEL_BANDS
 from pipeline.grid.geodesy import lattice, pixel_frames, rays
 from pipeline.terrain.records import TCA_UNKNOWN
@@ -55,7 +56,7 @@ def both_fields(inputs, tables, t, time, positions, ground_m):
     for one in (inputs, tables):
         field = np.empty(1024)
         parts = (one.stations, one.paths, one.model, one.receiver)
-        tile_fields(
+        fields_at_places(
             *parts,
             t,
             time,

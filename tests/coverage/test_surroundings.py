@@ -15,10 +15,11 @@ from test_loss_filling import inputs_of, tabled, tiles
 from pipeline.config.territory import Clutter
 from pipeline.coverage import loss_filling
 from pipeline.coverage.field_bounds import tile_bounds
-from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
+from pipeline.coverage.fields import INTERFERING, WANTED
 from pipeline.coverage.inputs import channel_inputs
 from pipeline.coverage.loss_lookup import lookup_room
 from pipeline.coverage.nuisance import LEFT_OUT_DB
+from pipeline.coverage.point_fields import fields_at_places
 from pipeline.coverage.receiver_surroundings import surroundings_at, surroundings_of_pixels
 from pipeline.coverage.tiles import LEVEL_BANDS
 from pipeline.errors import InputError
@@ -116,7 +117,9 @@ def test_no_pixel_exceeds_its_bound_in_any_surroundings(with_tables: bool, monke
             for time, bound in ((WANTED, bounds[1, t]), (INTERFERING, bounds[2, t])):
                 parts = (inputs.stations, inputs.paths, inputs.model, inputs.receiver)
                 for code in range(3):
-                    tile_fields(*parts, t, time, every, ground_m, d_km, az_deg, found, lookup_room(d_km.size))
+                    fields_at_places(
+                        *parts, t, time, every, ground_m, d_km, az_deg, found, lookup_room(d_km.size)
+                    )
                     f_mhz = inputs.model.f_mhz[inputs.stations.offset[t] + 1]
                     add_environments(f_mhz, np.full(1024, code, np.uint8), every, found)
                     assert bound == -np.inf or found.max() <= bound

@@ -9,10 +9,11 @@ from pyproj import Transformer
 from scene import CHANNEL, ELLIPSOID, GRID, NOISE_DBUVM, Scene, config, coverage_of, scene, sum_levels, sweep
 
 from pipeline.coverage.field_bounds import tile_bounds
-from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
+from pipeline.coverage.fields import INTERFERING, WANTED
 from pipeline.coverage.inputs import Planning, channel_inputs
 from pipeline.coverage.loss_lookup import lookup_room
 from pipeline.coverage.nuisance import bearings, minimum_discrimination_db
+from pipeline.coverage.point_fields import fields_at_places
 from pipeline.grid.geodesy import lattice, pixel_frames, rays
 from pipeline.radio.antennas import directivity_db, discrimination_db
 from pipeline.terrain.loss_tables import LossTable
@@ -187,10 +188,12 @@ def test_bounds_of_a_tile_hold_for_every_pixel(model):
         for t in range(count):
             rays(inputs.stations.frame[t], positions, d_km, az_deg)
             assert near_km[t] <= d_km.min()
-            tile_fields(*parts, t, INTERFERING, pixels, ground_m, d_km, az_deg, found, lookup_room(d_km.size))
+            fields_at_places(
+                *parts, t, INTERFERING, pixels, ground_m, d_km, az_deg, found, lookup_room(d_km.size)
+            )
             assert found.max() <= nuisance[t]
             gaps.append(nuisance[t] - found.max())
-            tile_fields(*parts, t, WANTED, pixels, ground_m, d_km, az_deg, found, lookup_room(d_km.size))
+            fields_at_places(*parts, t, WANTED, pixels, ground_m, d_km, az_deg, found, lookup_room(d_km.size))
             assert wanted[t] == -np.inf or found.max() <= wanted[t]
             assert (wanted[t] == -np.inf) == (inputs.stations.offset[t] != 0)
     assert np.isfinite(gaps).all()
