@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.main
+import typer.testing
 from hypothesis import settings
 
 from tests.stand_in import workflow
@@ -14,6 +17,9 @@ __all__ = ["change_station", "tiny", "workflow"]
 
 # `make test` says the same twice for the same code; `make test-all` looks for new examples.
 settings.register_profile("repeatable", derandomize=True, database=None)
+
+# The application is built once: thousands of calls of a command in one process would each do it anew.
+typer.main.get_command = typer.testing._get_command = cache(typer.main.get_command)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

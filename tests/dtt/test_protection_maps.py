@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ MODES = [("DVB-T", "64QAM 2/3"), ("DVB-T2", "256QAM 3/4")]
 C_N_DB = [20.0, 22.0]
 POLARISATIONS = ["H", "V", "M", ""]
 CURVES = load_curves()
+PREPARED = prepare(CURVES, F_MHZ, 50.0)
 RATIOS = """system,mode,emission_class,offset,from_dbm,to_dbm,quantity,value,source,verified
 *,*,*,-3,,,pr_db,-45,made up,false
 *,*,*,-2,,,pr_db,-40,made up,false
@@ -119,6 +121,7 @@ class Case:
 # --- the definition --------------------------------------------------------------------------------------
 
 
+@cache
 def permissible_level_by_integral_db(margin: float, sigma_u: float, sigma_i: float, dq: float) -> float:
     z = np.linspace(-8.5, 8.5, 141)
     weight = norm.pdf(z) * (z[1] - z[0])
@@ -158,6 +161,7 @@ def sea_share_by_definition(case: Case, p: tuple[int, int], x: tuple[int, int], 
     return max(0.0, 1.0 - inland_km / d_km)
 
 
+@cache
 def loss_by_definition_db(d_km: float, height_m: float, sea_share: float) -> float:
     slant_km = math.hypot(d_km, (height_m - 10.0) / 1000.0)
     free_db = 32.4 + 20 * math.log10(F_MHZ) + 20 * math.log10(slant_km)
@@ -167,7 +171,7 @@ def loss_by_definition_db(d_km: float, height_m: float, sea_share: float) -> flo
     losses_db = []
     for sea_km in (0.0, d_km):
         e_dbuvm = p1546_pixel_field(
-            prepare(CURVES, F_MHZ, 50.0),
+            PREPARED,
             CURVES,
             d_km,
             h1,
@@ -216,11 +220,16 @@ def distance_by_definition_km(case: Case, p: tuple[int, int], x: tuple[int, int]
 
 
 def true_px_km(case: Case) -> float:
-    west, north, step = case.grid.west_m, case.grid.north_m, case.grid.resolution_m * SIZE
+    return true_px_km_of(case.grid.west_m, case.grid.north_m, case.grid.resolution_m)
+
+
+@cache
+def true_px_km_of(west: float, north: float, resolution_m: float) -> float:
+    step = resolution_m * SIZE
     corners = np.meshgrid([west, west + step], [north - step, north])
     lon, lat = Proj("EPSG:3794")(*corners, inverse=True)
     scale = float(np.max(Proj("EPSG:3794").get_factors(lon, lat).tissot_semimajor))
-    return case.grid.resolution_m / scale / 1000.0
+    return resolution_m / scale / 1000.0
 
 
 def limit_by_definition_dbm(case: Case, k: int, *, oth_dbm: float = math.nan, coast: bool = True):
