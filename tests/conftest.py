@@ -21,6 +21,10 @@ settings.register_profile("repeatable", derandomize=True, database=None)
 # The application is built once: thousands of calls of a command in one process would each do it anew.
 typer.main.get_command = typer.testing._get_command = cache(typer.main.get_command)
 
+# Workers compile coverage's kernels once, not each of them: while one does, others have tests without any.
+_FIRST = "coverage/test_channel.py"
+_WITHOUT_KERNELS = ("registers", "init", "rows", "plan", "hostile", "radio", "test_config.py")
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -36,3 +40,14 @@ def shared() -> Path:
 def repository() -> Path:
     """The top of the checkout."""
     return Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order of test files."""
+    top = Path(__file__).parent
+
+    def turn(item: pytest.Item) -> int:
+        place = item.path.relative_to(top)
+        return 0 if place.as_posix() == _FIRST else 1 if place.parts[0] in _WITHOUT_KERNELS else 2
+
+    items.sort(key=turn)

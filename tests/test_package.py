@@ -104,6 +104,7 @@ def test_interface_for_programs_is_one_short_file(repository: Path) -> None:
     assert len(module.read_text(encoding="utf-8").splitlines()) <= 80
 
 
+@pytest.mark.slow
 def test_demo_is_valid_without_the_checkout(installed: Path, tmp_path: Path) -> None:
     program = "from pipeline.workflow.demo import DEMO, copy_example; copy_example(DEMO)"
     run(installed.with_name("python"), "-c", program, folder=tmp_path)

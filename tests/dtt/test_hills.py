@@ -141,7 +141,9 @@ class Case:
         return limit_dbm
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    "seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_limits_are_never_above_the_exact_form_and_little_below(seed, repository):
     case = Case(seed, repository, {"height_m": [30.0, 30.0, 1.5][seed]})
     found_dbm = case.found_dbm(threads=1 + seed % 2)

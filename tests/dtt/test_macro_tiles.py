@@ -30,7 +30,7 @@ def small_blocks(monkeypatch):
         monkeypatch.setattr(module, "STRIP_PX", 3)
 
 
-@pytest.mark.parametrize("resolution_m", [4000.0, 60.0])
+@pytest.mark.parametrize("resolution_m", [4000.0, pytest.param(60.0, marks=pytest.mark.slow)])
 def test_maps_do_not_depend_on_tiles_blocks_and_threads(tmp_path, repository, monkeypatch, resolution_m):
     """At 4 km the range is a part of the territory, at 60 m pixels up to 80 m and beyond mix."""
     device = {"height_m": 10.0, "polarisation": "V"}

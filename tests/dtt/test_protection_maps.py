@@ -171,20 +171,7 @@ def loss_by_definition_db(d_km: float, height_m: float, sea_share: float) -> flo
     losses_db = []
     for sea_km in (0.0, d_km):
         e_dbuvm = p1546_pixel_field(
-            PREPARED,
-            CURVES,
-            d_km,
-            h1,
-            math.nan,
-            h1,
-            h2,
-            10.0,
-            0,
-            sea_km,
-            False,
-            math.nan,
-            math.nan,
-            False,
+            PREPARED, CURVES, d_km, h1, math.nan, h1, h2, 10.0, 0, sea_km, False, math.nan, math.nan, False
         )
         losses_db.append(139.3 - e_dbuvm + 20 * math.log10(F_MHZ))
     land_db, sea_db = (max(free_db, loss_db) for loss_db in losses_db)

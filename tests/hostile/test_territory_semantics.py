@@ -128,6 +128,7 @@ def test_what_cannot_be_meant_is_refused_by_name(tiny: Path, key: str, value: An
     assert message.isprintable()
 
 
+@pytest.mark.slow
 def test_least_eirp_above_the_cap_of_the_density_is_refused_by_validate(tiny: Path) -> None:
     changed(tiny, "devices.0.cap_density_dbm_per_100khz", 16.97)  # 36 dBm in 8 MHz
     changed(tiny, "devices.0.min_eirp_dbm", 36.0)

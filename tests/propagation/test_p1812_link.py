@@ -173,7 +173,7 @@ def link(profile, **given):
     return float(loss_of(columns, found)[0]), found
 
 
-@pytest.mark.parametrize("p_pct", [1.0, 7.0, 50.0])
+@pytest.mark.parametrize("p_pct", [pytest.param(1.0, marks=pytest.mark.slow), 7.0, 50.0])
 @pytest.mark.parametrize("sea", [False, True])
 def test_equals_the_naive_twin(p_pct, sea):
     for seed in range(25):

@@ -134,9 +134,9 @@ def values_at(database: Database, device: str, at: datetime) -> np.ndarray:
 @pytest.mark.parametrize(
     ("rows", "at", "begin", "hours"),
     [
-        (ROWS, "2026-12-05", "2026-12-04T23:00Z", 24),
+        pytest.param(ROWS, "2026-12-05", "2026-12-04T23:00Z", 24, marks=pytest.mark.slow),
         (NIGHT, "2026-10-25", "2026-10-24T22:00Z", 25),  # clocks are put back
-        (SPRING, "2026-03-29", "2026-03-28T23:00Z", 23),
+        pytest.param(SPRING, "2026-03-29", "2026-03-28T23:00Z", 23, marks=pytest.mark.slow),
     ],
 )
 def test_every_minute_is_that_of_its_bookings(

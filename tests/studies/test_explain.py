@@ -91,7 +91,7 @@ def check_pixel(answer: dict, raw: int, min_eirp_dbm: float) -> None:
         assert math.floor(100.0 * total_dbm + 1e-6) == raw
 
 
-@pytest.mark.parametrize("offset", [0, 1])
+@pytest.mark.parametrize("offset", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_terms_add_up_to_the_published_raster(case: Case, offset: int) -> None:
     run = publish(case)
     raw, lon, lat = raw_and_places(run, CHANNEL + offset)

@@ -185,6 +185,7 @@ def test_coverage_by_p1812_is_a_variant_with_tables_of_its_own(tiny: Path, tmp_p
     assert np.ptp(both, axis=0)[levels].max() > 100
 
 
+@pytest.mark.slow
 def test_model_without_heights_reaches_its_own_range(tiny: Path) -> None:
     """All variants share the land in reach; extended Hata knows no hills and reaches farther on flat land."""
     section("terrain: {dem: [dem.tif]}", dem(12.8))(tiny.parent)

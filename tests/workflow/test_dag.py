@@ -71,6 +71,7 @@ def test_dag_of_a_clean_folder_has_every_job_once(repository: Path, tiny: Path) 
     }
 
 
+@pytest.mark.slow
 def test_dag_has_a_job_for_each_bond(repository: Path, tiny: Path) -> None:
     """Rules by the number of channels: each job writes the layers of the devices that use so many."""
     text = tiny.read_text()
@@ -89,6 +90,7 @@ def test_dag_has_a_job_for_each_bond(repository: Path, tiny: Path) -> None:
     assert {"stac/pair_ch21-22.json", "public/web/tiles/max_eirp_pair_ch22-23.pmtiles"} <= set(names)
 
 
+@pytest.mark.slow
 def test_dag_of_a_territory_with_coordination_has_its_jobs(repository: Path, tiny: Path) -> None:
     tiny.write_text(tiny.read_text() + SECTIONS)
     found = planned(repository)

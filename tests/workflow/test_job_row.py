@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROW = """
 import pipeline.plan.jobs as table
 
@@ -49,6 +51,7 @@ rule extra:
 """
 
 
+@pytest.mark.slow
 def test_job_of_one_row_and_one_rule_is_planned_run_and_logged(repository: Path, tiny: Path) -> None:
     folder = tiny.parent
     (folder / "code").mkdir()

@@ -14,6 +14,7 @@ NAMES = ["a\nb.yaml", "123", "1_0", "a: b.yaml", "a # b.yaml", "#a.yaml", "- a.y
 ODD = "my 'own' \"data\" $(touch PWNED) `touch PWNED` {x} &;#"
 
 
+@pytest.mark.slow
 def test_jobs_get_odd_paths_as_they_are(repository: Path, tmp_path: Path) -> None:
     """A job, in a folder and with a territory file of odd names; no command in them is run."""
     folder = tmp_path / ODD

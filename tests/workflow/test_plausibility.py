@@ -481,6 +481,7 @@ def dem(tiny: Path, *, void: bool) -> None:
     change(tiny, terrain={"dem": ["dem.tif"]})
 
 
+@pytest.mark.slow
 def test_a_home_mast_over_a_void_of_the_terrain_needs_a_height(tiny: Path) -> None:
     dem(tiny, void=False)
     validate_command(tiny)

@@ -83,6 +83,7 @@ def test_default_territory_is_reported_as_its_files_say(
     check_report(capsys, Path("configs/slovenia.yaml"))
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_real_territory_is_reported_as_its_files_say(
     repository: Path, shared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -26,7 +26,9 @@ def change(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-@pytest.mark.parametrize("code", ["SI", "XX", "AUT"])
+@pytest.mark.parametrize(
+    "code", ["SI", pytest.param("XX", marks=pytest.mark.slow), pytest.param("AUT", marks=pytest.mark.slow)]
+)
 def test_neighbour_that_is_no_foreign_country_is_refused(slovenia, code):
     change(slovenia, "AT: {coverage: true}", f"{code}: {{coverage: true}}")
     with pytest.raises(InputError, match=rf"neighbours\.{code}.*AT, BA, DE, HR, HU, IT, SK, \*"):

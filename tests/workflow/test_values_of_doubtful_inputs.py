@@ -117,7 +117,16 @@ def network_names_by_case(tiny: Path) -> None:
     records(tiny, {"sfn": "NORTH-A"}, {"sfn": "North -a"})
 
 
-@pytest.mark.parametrize("way", [feet, decimetres, decimetres_by_side_file, south_up, site_height_zero])
+@pytest.mark.parametrize(
+    "way",
+    [
+        feet,
+        pytest.param(decimetres, marks=pytest.mark.slow),
+        pytest.param(decimetres_by_side_file, marks=pytest.mark.slow),
+        pytest.param(south_up, marks=pytest.mark.slow),
+        site_height_zero,
+    ],
+)
 def test_another_way_to_state_the_same_terrain_and_height_gives_the_same_dbm(
     station: Path, way: Callable[[Path], None]
 ) -> None:
