@@ -223,6 +223,23 @@ def test_a_faulty_row_of_parameters_is_told(changed: Changed) -> None:
 SECTORS = "spectra_rrl/LICENCE_.CSV"
 
 
+@pytest.mark.parametrize(
+    ("change", "lat", "fault"),
+    [
+        (("32 0 46S", "32 0 60S"), -(32 + 1 / 60), []),  # as those of Pannawonica
+        (("32 0 46S", "32 0 61S"), None, ["32 0 61S"]),
+        ((",WA,6,", ",WA,9A,"), -(32 + 46 / 3600), ["9A"]),
+    ],
+)
+def test_the_list_of_transmitters_as_it_comes(
+    changed: Changed, change: tuple[str, str], lat: float | None, fault: list[str]
+) -> None:
+    """Seconds are rounded up to 60, no farther; channel 9A has no number, and is told."""
+    found = changed("s16_acma_broadcast_list", "DTV_list.csv", lambda text: text.replace(*change))
+    assert found.reading.entries[0].values.get("lat") == (None if lat is None else pytest.approx(lat))
+    assert [told.value for told in faults_of(found.reading.entries)] == fault
+
+
 def test_a_faulty_row_of_sectors_is_told(changed: Changed) -> None:
     with pytest.raises(RegisterFault, match=r"LICENCE_.CSV, row \d+, field \(row\)"):
         changed("s15_acma_rrl", SECTORS, lambda text: text + "500001,1\n")

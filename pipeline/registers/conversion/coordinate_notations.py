@@ -39,11 +39,15 @@ _SQUARE_M, _EASTERN_SQUARES, _NORTHERN_SQUARES = 100_000.0, 7, 13
 
 
 class Axis(NamedTuple):
-    """``name`` lat or lon; letters of the file by hemisphere; whether bare longitudes count westwards."""
+    """``name`` lat or lon; letters of the file by hemisphere; whether bare longitudes count westwards.
+
+    ``full_minutes``: the file rounds seconds up to 60.
+    """
 
     name: str
     hemispheres: Mapping[str, str] = {}
     west_positive: bool = False
+    full_minutes: bool = False
 
 
 def degrees(text: str, axis: Axis) -> float:
@@ -184,7 +188,7 @@ def _signed(value: float, sign: str, letter: str, axis: Axis) -> float:
 
 def _sum(axis: Axis, whole: str, minutes: str, seconds: str) -> float:
     degree, minute, second = (float(part.replace(",", ".")) for part in (whole, minutes, seconds))
-    if minute >= 60.0 or second >= 60.0:
+    if minute >= 60.0 or second > 60.0 or (second == 60.0 and not axis.full_minutes):
         name = "minutes" if minute >= 60.0 else "seconds"
         raise CellProblem("bad_value", f"{name} of 60 or more", _FORMS[axis.name])
     return degree + minute / 60.0 + second / 3600.0

@@ -1,8 +1,9 @@
 """Format `acma_list`: the Australian list of broadcasting transmitters, one CSV.
 
-Evidence: one original row [O]; the meaning of `Status` [S]. Powers are the maximum e.r.p. in watts; `Antenna
-Height` may carry its unit in the name. There are no bearings: a directional antenna (DA) is one without a
-pattern.
+Evidence: a part of an original list [O], the west of Australia; the meaning of `Status` [S]. Powers are the
+maximum e.r.p. in watts; `Antenna Height` may carry its unit in the name. There are no bearings: a directional
+antenna (DA) is one without a pattern. Seconds are rounded up to 60 [O]. Channel 9A [O], between 9 and 10, has
+no number and is told as a fault.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ def _entry(path: Path, row: int, cells: dict[str, str], source: Source) -> Regis
     entry.take("channel", "Channel", channel_number)
     entry.take("erp_kw", "Maximum ERP (W)", lambda text: 1e-3 * number(text))
     entry.take("antenna_height_agl_m", "Antenna Height", number)
-    entry.take("lat", "Latitude", lambda text: dms(text, Axis("lat")), needed=True)
-    entry.take("lon", "Longitude", lambda text: dms(text, Axis("lon")), needed=True)
+    entry.take("lat", "Latitude", lambda text: dms(text, Axis("lat", full_minutes=True)), needed=True)
+    entry.take("lon", "Longitude", lambda text: dms(text, Axis("lon", full_minutes=True)), needed=True)
     entry.take("polarisation", "Polarisation", lambda text: "M" if text.upper() == "C" else text.upper())
     if cells["Antenna Pattern"].upper() == "DA":
         entry.flags.append("pattern_missing")

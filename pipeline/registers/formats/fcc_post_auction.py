@@ -57,7 +57,7 @@ def _entry(path: Path, row: FccRow, patterns: Mapping[str, FccRow]) -> RegisterE
     entry = RegisterEntry(path, row.row, cells=cells, keys=FCC_KEYS)
     entry.source_id = entry.values["id"] = f"{cells['FacID']}-{cells['Site'] or 0}"
     enter_fcc_station(entry)
-    entry.take("lat", "Lat", lambda text: _degrees(text, Axis("lat")), needed=True)
+    entry.take("lat", "Lat", lambda text: _degrees(text, "lat"), needed=True)
     entry.take("lon", "Lon", _westwards, needed=True)
     entry.values["country"] = "US"
     rotation = entry.take("", "Az", number)
@@ -68,13 +68,12 @@ def _entry(path: Path, row: FccRow, patterns: Mapping[str, FccRow]) -> RegisterE
 
 def _westwards(text: str) -> float:
     """A packed longitude in degrees east."""
-    return -_degrees(text, Axis("lon"))
+    return -_degrees(text, "lon")
 
 
-def _degrees(text: str, axis: Axis) -> float:
-    """A packed angle: whole degrees with their sign; minutes and seconds up to 60 count upwards from them."""
+def _degrees(text: str, name: str) -> float:
+    """A packed angle: whole degrees with their sign, from which minutes and seconds count upwards."""
     figures = text.removeprefix("-")
-    full = figures.endswith("60")
-    angle = notations.packed(f"{figures[:-2]}00" if full else figures, axis) + (1.0 / 60.0 if full else 0.0)
+    angle = notations.packed(figures, Axis(name, full_minutes=True))
     whole = int(float(figures)) // 10_000
     return angle if figures == text else (angle - whole) - whole
