@@ -70,6 +70,12 @@ def links(
     max_pairs: Annotated[int, typer.Option(help="More pairs are refused.")] = 1_000_000,
     relay: Annotated[int | None, typer.Option(help="Most hops of relay chains from the sources.")] = None,
     min_rate: Annotated[float, typer.Option(help="Least rate in Mbit/s of a relay chain.")] = 1.0,
+    role: Annotated[
+        str | None, typer.Option(help="source,user: refuse places without roles; pairs then join the two.")
+    ] = None,
+    sources: Annotated[
+        str | None, typer.Option(help="role=source: refuse relay chains from anywhere else.")
+    ] = None,
 ) -> None:
     """Link budgets, rates and channels of white-space links (SM.2405, Annexes 5, 8, 9 and 10)."""
     from pipeline.errors import InputError
@@ -87,7 +93,7 @@ def links(
         links_command(table, request)
         return
     asked = PlacesRequest(
-        places, pairs or "2:20", template, min_population, max_pairs, relay, min_rate, modes
+        places, pairs or "2:20", template, min_population, max_pairs, relay, min_rate, modes, role, sources
     )
     settlements_command(asked, request)
 
@@ -129,6 +135,9 @@ def basestation(
     cpe_table: Annotated[Path | None, typer.Option(help="CSV of further client radios.")] = None,
     sites: Annotated[Path | None, typer.Option(help="CSV id,lon,lat of places that get a row each.")] = None,
     interference: _Interference = "dtt",
+    channels: Annotated[
+        str, typer.Option(help="What radios without a channel choose from: auto (all), or 21-36,42.")
+    ] = "auto",
     pointing: Annotated[
         bool,
         typer.Option("--pointing", help="Credit sectors for victims that their antennas do not point at."),
@@ -146,7 +155,15 @@ def basestation(
 
     request = LinkRequest(out, None, results, model, modes, q_pct, interference)
     asked = StationRequest(
-        stations, radius_km, cpe, cpe_table, sites, results if pointing else None, try_azimuths, publish
+        stations,
+        radius_km,
+        cpe,
+        cpe_table,
+        sites,
+        results if pointing else None,
+        try_azimuths,
+        publish,
+        channels,
     )
     basestation_command(asked, request)
 

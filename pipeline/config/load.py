@@ -248,9 +248,14 @@ def _of_setting(path: Path, problem: ErrorDetails) -> InputError:
 # --- other files of settings --------------------------------------------------------------------------------
 
 
-def read_model(path: Path, model: type[_Model]) -> _Model:
-    """Content of a YAML file as a checked model; InputError names file, key, value and what is allowed."""
+def read_model(path: Path, model: type[_Model], key_of_list: str | None = None) -> _Model:
+    """Content of a YAML file as a checked model; InputError names file, key, value and what is allowed.
+
+    A file that is a list holds the value of ``key_of_list``.
+    """
     content = read_yaml(path)
+    if isinstance(content, list) and key_of_list is not None:
+        content = {key_of_list: content}
     if not isinstance(content, dict):
         known = ", ".join(model.model_fields)
         raise InputError("is not a mapping", file=path, allowed=f"the keys {known}")

@@ -23,6 +23,14 @@ from pipeline.config.base import (
 from pipeline.propagation.building_entry import Building, building_entry_db
 from pipeline.shipped import TABLES
 
+StationProtection = Literal["degradation", "threshold", "separation", "none"]
+"""Rule by which the reception of a single station is protected, in a register."""
+STATION_PROTECTIONS: dict[str, tuple[StationProtection, ...]] = {
+    "degradation": ("degradation", "threshold", "none"),
+    "threshold": ("threshold", "none"),
+    "separation": ("separation", "none"),
+}
+"""Those that a station may have, by the method of the territory."""
 MANDATORY_OFFSETS = (-3, -2, -1, 0, 1, 2, 3, 9)
 """Offsets that every territory evaluates: three channels on either side, image channel (SM.2405 Annex 7)."""
 

@@ -78,21 +78,34 @@ def station_details(
 ) -> list[dict[str, object]]:
     """Place, mast, heights and guard interval of every transmitter, for the account of a limit.
 
-    Ground above sea level [transmitter] where it is known, the guard interval where it belongs to a network.
+    Ground above sea level [transmitter] where it is known, the guard interval where it belongs to a network,
+    its type and the rule of its own by which it is protected where the register has them.
     """
     guard, details = guard_intervals(transmitters, config.coverage), []
     names = ("lon_deg", "lat_deg", "antenna_height_agl_m", "mast", "sfn")
     columns = [transmitters[name].values.tolist() for name in names]
-    rows = zip(*columns, ground_asl_m.tolist(), strict=True)
-    for row, (lon_deg, lat_deg, agl_m, mast, sfn, ground_m) in enumerate(rows):
+    rows = zip(*columns, ground_asl_m.tolist(), _own_rules(transmitters), strict=True)
+    for row, (lon_deg, lat_deg, agl_m, mast, sfn, ground_m, own_rule) in enumerate(rows):
         found: dict[str, object] = {"lon": lon_deg, "lat": lat_deg, "antenna_agl_m": agl_m, "mast": mast}
         if math.isfinite(ground_m):
             found["ground_asl_m"] = ground_m
         if sfn:
             found["guard_us"] = float(guard.guard_us[row])
             found["guard_assumed"] = bool(guard.assumed[row])
-        details.append(found)
+        details.append(found | own_rule)
     return details
+
+
+def _own_rules(transmitters: xr.Dataset) -> list[dict[str, object]]:
+    """Type and rule of protection of each station, as far as its register says."""
+    names = ("station_type", "protection", "dq_pct", "threshold_dbuvm")
+    rows = zip(*(transmitters[name].values.tolist() for name in names), strict=True)
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return [{name: value for name, value in row.items() if _stated(value)} for row in found]
+
+
+def _stated(value: str | float) -> bool:
+    return value != "" and not (isinstance(value, float) and math.isnan(value))
 
 
 def load_losses(config: Config, build: Path, transmitters: xr.Dataset) -> list[LossTable]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +15,19 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.config.reception import nuisance_times_pct
 from pipeline.coverage.network import ORDINARY_BANDS
-from pipeline.dtt.interference_range import permissible_levels_of
+from pipeline.dtt.interference_range import PermissibleLevels, permissible_levels_of
 from pipeline.dtt.limits import ProtectionJob, ServerTable
-from pipeline.dtt.victims import VictimMaps, empty_victims, fill_victims, rows_of, survey_victims
+from pipeline.dtt.station_rules import StationRule, rule_of, with_dq
+from pipeline.dtt.victims import (
+    NO_VICTIM,
+    Directivity,
+    VictimClasses,
+    VictimMaps,
+    empty_victims,
+    fill_victims,
+    rows_of,
+    survey_victims,
+)
 from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX, strips_of_rows
 from pipeline.grid.open_rasters import OpenRasters
@@ -54,6 +65,7 @@ def read_servers(path: Path) -> ServerTable:
     return ServerTable(
         tuple(str(entry["polarisation"]) for entry in content["transmitters"]),
         tuple((str(system), str(mode)) for system, mode in content["modes"]),
+        tuple(rule_of(entry) for entry in content["transmitters"]),
     )
 
 
@@ -139,7 +151,7 @@ class VictimReader:
     def __init__(self, job: ProtectionJob, files: ChannelFiles, opened: OpenRasters) -> None:
         """What the levels of a victim follow from."""
         self._job, self._files, self._opened = job, files, opened
-        self._permissible = permissible_levels_of(job.config, job.devices[0])
+        self._groups = _groups_of_stations(job)
         self._names = (*_LEVELS, *(name for pair in nuisance_bands(job.config)[1:] for name in pair))
 
     def fill(self, rows: slice, cols: slice, victims: VictimMaps) -> None:
@@ -156,9 +168,13 @@ class VictimReader:
 
     def _fill(self, levels: NDArray[np.float32], facts: Sequence[Any], victims: VictimMaps) -> None:
         job, (served, server, mode, surface, coastal) = self._job, facts
-        near, far = self._permissible
         places = served, server, mode, surface, coastal, _protected(job.config)
-        fill_victims(levels, *places, job.f_mhz, near, far, job.classes, victims)
+        for number, ((near, far), classes) in enumerate(self._groups):
+            found = victims if number == 0 else empty_victims(*served.shape)
+            fill_victims(levels, *places, job.f_mhz, near, far, classes, found)
+            if number > 0:  # receivers of stations with a dq of their own: none of them is among the others
+                its = found.kind != NO_VICTIM
+                _put(victims, found, its)
 
     def _facts(self, rows: slice, cols: slice) -> tuple[Any, ...]:
         """Classes of the coverage, surface and coast."""
@@ -169,6 +185,30 @@ class VictimReader:
         if config.protection.sea_paths == "coastal":
             (coastal,) = opened.window(files.territory("coastal"), rows, cols)
         return served, server, mode, surface, coastal
+
+
+def _groups_of_stations(job: ProtectionJob) -> list[tuple[PermissibleLevels, VictimClasses]]:
+    """What receivers tolerate, first of the stations without a dq of their own, then by dq.
+
+    The classes of each group leave out all other stations, and those that this method does not protect.
+    """
+    count = job.classes.directivity.size
+    rules = job.rules or (StationRule(),) * count
+    protected = np.array([rule.protection in ("", "degradation") for rule in rules], np.bool_)
+    dq_pct = np.array([rule.dq_pct for rule in rules])
+    found = []
+    for own_pct in (math.nan, *sorted(set(dq_pct[protected & ~np.isnan(dq_pct)].tolist()))):
+        its = protected & (np.isnan(dq_pct) if math.isnan(own_pct) else dq_pct == own_pct)
+        directivity = np.where(its, job.classes.directivity, int(Directivity.NO_VICTIM))
+        levels = permissible_levels_of(job.config, with_dq(job.devices[0], own_pct))
+        found.append((levels, job.classes._replace(directivity=directivity)))
+    return found
+
+
+def _put(victims: VictimMaps, others: VictimMaps, where: NDArray[np.bool_]) -> None:
+    """Victims of one group of stations among those of others, in place."""
+    for name in VictimMaps._fields:
+        np.copyto(getattr(victims, name), getattr(others, name), where=where)
 
 
 def read_victims(job: ProtectionJob, files: ChannelFiles, box: PixelBox) -> VictimMaps:

@@ -13,6 +13,7 @@ r(k) decides: devices whose least e.i.r.p. is not below that need no other.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,28 +35,39 @@ from pipeline.reference.ratio_tables import ProtectionTables
 from pipeline.reference.ratios import Group, RatioParts, load_of, ratio_parts
 
 
+class LeakageFloors(NamedTuple):
+    """What the leakage of no device falls below, in dBm per 100 kHz: in general, and in some bands."""
+
+    general_dbm_per_100khz: float
+    bands: tuple[FloorBand, ...]
+
+
+def leakage_floors(config: Config) -> LeakageFloors:
+    """The floors of ``incumbents``; a filter at the output takes from them what it takes from all leakage."""
+    settings, filter_db = config.incumbents or Incumbents(), config.protection.extra_aclr_db
+    return LeakageFloors(
+        settings.leakage_floor_dbm_per_100khz.value - filter_db,
+        tuple(
+            FloorBand(Band(one.from_mhz, one.to_mhz), one.dbm_per_100khz - filter_db)
+            for one in settings.leakage_floor
+        ),
+    )
+
+
 def floors_at(config: Config, channel: int, width_mhz: float) -> list[FloorBand]:
-    """The parts of a channel with one floor each, in dBm per 100 kHz; ``incumbents`` has the floors."""
+    """The parts of a channel with one floor each, in dBm per 100 kHz."""
     centre_mhz = channel_centre_mhz(config.channels, channel)
-    return _floors_of(config, Band(centre_mhz - 0.5 * width_mhz, centre_mhz + 0.5 * width_mhz))
-
-
-def _floors_of(config: Config, band: Band) -> list[FloorBand]:
-    settings = config.incumbents or Incumbents()
-    # A filter at the output takes from the floor what it takes from all leakage.
-    filter_db = config.protection.extra_aclr_db
+    band = Band(centre_mhz - 0.5 * width_mhz, centre_mhz + 0.5 * width_mhz)
+    floors = leakage_floors(config)
     parts = [
-        FloorBand(
-            Band(max(one.from_mhz, band.low_mhz), min(one.to_mhz, band.high_mhz)),
-            one.dbm_per_100khz - filter_db,
-        )
-        for one in settings.leakage_floor
+        one._replace(band=Band(max(one.band.low_mhz, band.low_mhz), min(one.band.high_mhz, band.high_mhz)))
+        for one in floors.bands
     ]
     parts = [part for part in parts if _width_mhz(part.band) > 0.0]
     rest_mhz = _width_mhz(band) - sum(_width_mhz(part.band) for part in parts)
     if rest_mhz > 0.0:
         rest = Band(band.low_mhz, band.low_mhz + rest_mhz)
-        parts.append(FloorBand(rest, settings.leakage_floor_dbm_per_100khz.value - filter_db))
+        parts.append(FloorBand(rest, floors.general_dbm_per_100khz))
     return parts
 
 

@@ -19,6 +19,7 @@ from pipeline.dtt.degradation import permissible_level_db
 from pipeline.dtt.interference_range import OVERLOAD_MU, permissible_levels_of
 from pipeline.dtt.leakage_floor import floors_at
 from pipeline.dtt.limits import ProtectionJob
+from pipeline.dtt.station_rules import rule_of, with_dq
 from pipeline.dtt.victims import ExplainedPixel, VictimKind
 from pipeline.grid import raster
 from pipeline.radio.channel_plan import Offset, Slice, receiver_band
@@ -84,11 +85,13 @@ def read_reception(asked: ExplainedPixel, victim: LimitingVictim) -> Reception:
     files = ChannelFiles(asked.build, victim.job.channel)
     rows, cols = pixel_of(victim.row, victim.col)
     levels = raster.read(files.coverage(".tif"), rows=rows, cols=cols, bands=_LEVELS).values.ravel()
-    levels[1:3], time_pct = _deciding_nuisance(asked, victim, float(levels[0]), rows, cols)
     number = raster.read(files.coverage("_class.tif"), rows=rows, cols=cols, bands=["server"]).values.item()
     content = json.loads(files.coverage("_servers.json").read_text(encoding="utf-8"))
+    server = content["transmitters"][number - 1]
+    device = with_dq(asked.device, rule_of(server).dq_pct)
+    levels[1:3], time_pct = _deciding_nuisance(asked, device, victim, float(levels[0]), rows, cols)
     wanted, nuisance, sigma, azimuth, q1 = map(float, levels)
-    return Reception(content["transmitters"][number - 1], wanted, nuisance, sigma, azimuth, q1, time_pct)
+    return Reception(server, wanted, nuisance, sigma, azimuth, q1, time_pct)
 
 
 def pixel_of(row: int, col: int) -> tuple[slice, slice]:
@@ -97,12 +100,17 @@ def pixel_of(row: int, col: int) -> tuple[slice, slice]:
 
 
 def _deciding_nuisance(
-    asked: ExplainedPixel, victim: LimitingVictim, wanted_dbuvm: float, rows: slice, cols: slice
+    asked: ExplainedPixel,
+    device: Device,
+    victim: LimitingVictim,
+    wanted_dbuvm: float,
+    rows: slice,
+    cols: slice,
 ) -> tuple[list[float], float]:
     """Nuisance and its spread at the percentage of time that permits less, and that percentage."""
     config = victim.job.config
     path = ChannelFiles(asked.build, victim.job.channel).coverage(".tif")
-    levels = permissible_levels_of(config, asked.device)[0 if victim.near else 1]
+    levels = permissible_levels_of(config, device)[0 if victim.near else 1]
     found: list[list[float]] = [
         raster.read(path, rows=rows, cols=cols, bands=pair).values.ravel().tolist()
         for pair in nuisance_bands(config)
@@ -141,7 +149,8 @@ def _tolerance(victim: LimitingVictim, device: Device, reception: Reception) -> 
 
 def wanted_terms(asked: ExplainedPixel, victim: LimitingVictim, reception: Reception) -> list[Term]:
     """Terms of m_U + X - c - 77.216 - 20 log10 f - r."""
-    job, device, found = victim.job, asked.device, _tolerance(victim, asked.device, reception)
+    job, device = victim.job, with_dq(asked.device, rule_of(reception.server).dq_pct)
+    found = _tolerance(victim, device, reception)
     return [
         Term(
             "nuisance field",
@@ -256,9 +265,10 @@ def level_facts(asked: ExplainedPixel, victim: LimitingVictim, reception: Recept
     """What the terms are computed from, as plain numbers in full; what there is none of is left out."""
     if victim.group is None:
         return {"overload": _overload_facts(asked, victim)}
-    found = _tolerance(victim, asked.device, reception)
+    device = with_dq(asked.device, rule_of(reception.server).dq_pct)
+    found = _tolerance(victim, device, reception)
     degradation = {
-        "dq_pct": asked.device.dq_pct,
+        "dq_pct": device.dq_pct,
         "sigma_i_db": victim.sigma_db,
         "m_s_dbuvm": reception.wanted_dbuvm,
         "m_u_dbuvm": reception.nuisance_dbuvm,

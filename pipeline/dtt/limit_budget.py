@@ -82,7 +82,10 @@ def explain(asked: ExplainedPixel, victims: Sequence[tuple[int, Offset]]) -> Bud
         return explain_separation(asked, victims)
     found = [one for channel, offset in victims for one in _limiting_victims(asked, channel, offset)]
     ascending = sorted(found, key=lambda one: one.eirp_dbm + one.floor_db)[: 1 + NEXT_LIMITS]
-    return strictest(_budget(asked, one) for one in ascending)
+    # Stations may be protected by a threshold of their own.
+    occupied = explain_threshold(asked, victims)
+    taken = (occupied._replace(others=()), *occupied.others) if occupied else ()
+    return strictest([*taken, *(_budget(asked, one) for one in ascending)])
 
 
 # --- the limiting victim ------------------------------------------------------------------------------------

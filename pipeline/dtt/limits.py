@@ -19,6 +19,7 @@ from pipeline.dtt.device_ground import GroundClasses
 from pipeline.dtt.interference_range import OVERLOAD_MU, interference_range_km, limiting_loss_db
 from pipeline.dtt.path_classes import PathClasses, flat_paths
 from pipeline.dtt.path_losses import PathLosses, PathReach, path_losses
+from pipeline.dtt.station_rules import StationRule, with_smallest_dq
 from pipeline.dtt.victims import (
     VictimClasses,
     VictimKind,
@@ -52,10 +53,14 @@ OVERLOAD_BAND, THRESHOLD_BAND = "overload", "threshold"
 
 
 class ServerTable(NamedTuple):
-    """What the indices of the class raster mean: polarisation by server, (system, mode) by mode index."""
+    """What the indices of the class raster mean: polarisation and rule by server, (system, mode) by mode.
+
+    ``rules`` of their own; none: all stations are protected by that of the territory.
+    """
 
     polarisations: tuple[str, ...]
     modes: tuple[ModeKey, ...]
+    rules: tuple[StationRule, ...] = ()
 
 
 class ProtectionJob(NamedTuple):
@@ -68,6 +73,7 @@ class ProtectionJob(NamedTuple):
     tables: ProtectionTables
     groups: tuple[tuple[Group, ...], ...]
     classes: VictimClasses
+    rules: tuple[StationRule, ...] = ()
 
 
 class LimitBand(NamedTuple):
@@ -107,7 +113,13 @@ def make_job(
     groups = tuple(tuple(groups_of(tables, key)) for key in servers.modes)
     classes = victim_classes(groups, servers.polarisations, devices[0].polarisation)
     f_mhz = channel_centre_mhz(config.channels, channel)
-    return ProtectionJob(config, channel, f_mhz, devices, tables, groups, classes)
+    return ProtectionJob(config, channel, f_mhz, devices, tables, groups, classes, servers.rules)
+
+
+def strictest_devices(job: ProtectionJob) -> list[Device]:
+    """The devices of the geometry as the most demanding station of the channel sees them."""
+    stated_pct = [rule.dq_pct for rule in job.rules]
+    return [with_smallest_dq(device, stated_pct) for device in job.devices]
 
 
 def bands_of(job: ProtectionJob) -> list[LimitBand]:
@@ -147,7 +159,7 @@ def channel_range_km(job: ProtectionJob, coastal: bool, effective_m: float = mat
             coastal=coastal,
             effective_m=effective_m,
         )
-        for device in job.devices
+        for device in strictest_devices(job)
     )
 
 
@@ -178,7 +190,7 @@ def losses_to(
             channel_range_km(job, wet, float(classes.heights_m[-1])),
             max(
                 limiting_loss_db(job.config, device, job.tables, modes=_modes_of(job), channel=job.channel)
-                for device in job.devices
+                for device in strictest_devices(job)
             ),
         )
         found[coastal] = path_losses(

@@ -112,8 +112,8 @@ def run(
 ) -> xr.DataArray | None:
     """Layers ``AGGREGATE_LAYERS`` on the part of the grid within reach of the devices, float32 (band, y, x).
 
-    NaN where no protected reception is in reach of a device; dq is the smallest of the placed devices'. None
-    where no device concerns the channel.
+    NaN where no protected reception is in reach of a device; dq is the smallest of the placed devices' and of
+    the channel's stations. None where no device concerns the channel.
     """
     grid = raster.read_grid(files.coverage(".tif"))
     servers = read_servers(files.coverage("_servers.json"))
@@ -138,7 +138,8 @@ def run(
             _add(job, sources, paths, victims, box, power, threads)
         else:
             _add_over_terrain(job, sources, paths, victims, grid, box, terrain, power, threads)
-    dq_pct = min(config.devices[i].dq_pct for i in np.unique(placed.device))
+    asked_pct = [config.devices[i].dq_pct for i in np.unique(placed.device)]
+    dq_pct = min(*asked_pct, *(rule.dq_pct for rule in servers.rules if rule.dq_pct > 0.0), math.inf)
     return _layers(config, files, box, power, dq_pct, threads)
 
 

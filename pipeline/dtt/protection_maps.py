@@ -44,7 +44,7 @@ from pipeline.dtt.limits import (
 )
 from pipeline.dtt.macro_tiles import MapSearches, TileLimits, TileSearch, searches_of, strips_with
 from pipeline.dtt.separation import separation_maps
-from pipeline.dtt.threshold import labels_of, occupied, threshold_dbuvm
+from pipeline.dtt.threshold import ChannelThresholds, OccupiedPixels, channel_thresholds
 from pipeline.dtt.victim_blocks import VictimBlocks
 from pipeline.dtt.victims import LABEL_NAMES, VictimLabel
 from pipeline.files import copy_whole
@@ -121,8 +121,9 @@ def _protect(
     grid, places, config = scene.grid, scene.places, job.config
     bands, survey = bands_of(job), scene.victims
     box = box_within_reach(survey.box, scene.targets, reach_px(job, files, grid) if job.groups else 0)
+    thresholds = channel_thresholds(config, files)
     if box is None or not bands:
-        _write(out, grid, bands, (), files.channel)
+        _write(out, grid, bands, (), thresholds)
         return
     if box != joined(box, survey.box):  # some victims are too far away to matter
         survey = survey_of(config, files, places.surface, places.sea, box)
@@ -130,13 +131,15 @@ def _protect(
     searches = searches_of(job, losses_to(job, survey.nearest_sea, grid, classes))
     heights = HeightRows(config, files.build, job.devices[0], places)
     with OpenRasters() as opened:
-        kept = _kept_tiles(job, files, out, tiles.basis, searches, opened) if tiles.basis else None
+        # Where a threshold decides, limits do not follow from victims alone.
+        may_keep = bool(tiles.basis) and not thresholds.used
+        kept = _kept_tiles(job, files, out, tiles.basis, searches, opened) if may_keep else None
         reader = VictimReader(job, files, opened)
         victims = VictimBlocks(reader.fill, survey.number, tiles.threads, digests=kept is not None)
         search = TileSearch(job, searches, victims, places, heights, threads=tiles.threads, kept=kept)
         side_px = tiles.side_px or search.side_within(tiles.memory_gib)
         found = ((rows, search.rows(rows, side_px)) for rows in strips_of_rows(0, grid.height, side_px))
-        _write(out, grid, bands, found, files.channel)
+        _write(out, grid, bands, found, thresholds)
     if kept is not None:
         kept.keep()
 
@@ -173,13 +176,17 @@ def _write(
     grid: Grid,
     bands: list[LimitBand],
     found: Iterable[tuple[slice, Iterable[TileLimits]]],
-    channel: int,
+    thresholds: ChannelThresholds,
 ) -> None:
-    """Both files from the tiles of all rows; outside of them nothing limits."""
-    names = [band.name for band in bands] or ["none"]
-    levels_dbm = np.array([band.unconstrained_dbm for band in bands] or [np.inf], np.float32)
+    """Both files from the tiles of all rows; outside of them nothing limits.
+
+    Stations that are protected by a threshold have a map of their own, the last one.
+    """
+    names = [band.name for band in bands] + [THRESHOLD_BAND] * thresholds.used or ["none"]
+    levels_dbm = np.full(len(names), np.inf, np.float32)
+    levels_dbm[: len(bands)] = [band.unconstrained_dbm for band in bands]
     title = "permitted e.i.r.p. plus protection ratio"
-    layouts = _layouts(grid, names, title, {"channel": str(channel)})
+    layouts = _layouts(grid, names, title, {"channel": str(thresholds.files.channel)})
     with (
         raster.writing(out[0], layouts[0], publish=False, together=True) as put_levels,
         raster.writing(out[1], layouts[1], publish=False, together=True) as put_labels,
@@ -192,7 +199,11 @@ def _write(
                 labels = np.full(shape, np.uint8(VictimLabel.NONE), np.uint8)
                 for (own, cols), permissible_dbm, label in strips_with(its, strip):
                     place = slice(own.start - strip.start, own.stop - strip.start)
-                    levels[:, place, cols], labels[:, place, cols] = permissible_dbm, label
+                    levels[: len(bands), place, cols] = permissible_dbm
+                    labels[: len(bands), place, cols] = label
+                if thresholds.used:
+                    whole = thresholds.at(strip, slice(0, grid.width))
+                    levels[-1], labels[-1] = _occupied_dbm(whole), whole.label
                 put_levels(strip, slice(0, grid.width), levels)
                 put_labels(strip, slice(0, grid.width), labels)
 
@@ -238,19 +249,18 @@ def _separation(config: Config, files: ChannelFiles, device: Device) -> None:
 def _threshold(config: Config, files: ChannelFiles, out: tuple[Path, Path]) -> None:
     """Both files of the threshold method."""
     grid = raster.read_grid(files.coverage(".tif"))
-    from_dbuvm = threshold_dbuvm(config, files.channel)
+    thresholds = channel_thresholds(config, files)
 
-    def blocks(values_of: Callable[[NDArray[np.bool_], slice], NDArray[Any]]) -> Iterator[_Block]:
+    def blocks(values_of: Callable[[OccupiedPixels], NDArray[Any]]) -> Iterator[_Block]:
         for rows in strips_of_rows(0, grid.height):
-            field_dbuvm = raster.read(files.coverage(".tif"), rows=rows, bands=["field_dbuvm"]).values
-            yield rows, slice(0, grid.width), values_of(occupied(field_dbuvm, from_dbuvm), rows)
-
-    def levels_dbm(taken: NDArray[np.bool_], _rows: slice) -> NDArray[Any]:
-        return np.where(taken, -np.inf, np.inf).astype(np.float32)
-
-    def labels(taken: NDArray[np.bool_], rows: slice) -> NDArray[Any]:
-        return np.where(taken, labels_of(config, files, rows), np.uint8(VictimLabel.NONE))
+            cols = slice(0, grid.width)
+            yield rows, cols, values_of(thresholds.at(rows, cols))
 
     tags = {"channel": str(files.channel), "method": "threshold"}
     layouts = _layouts(grid, [THRESHOLD_BAND], "permitted e.i.r.p. by threshold", tags)
-    _write_pair(out, layouts, blocks(levels_dbm), blocks(labels))
+    _write_pair(out, layouts, blocks(_occupied_dbm), blocks(lambda found: found.label))
+
+
+def _occupied_dbm(found: OccupiedPixels) -> NDArray[np.float32]:
+    """Nothing is permitted where a channel is occupied; what holds beside it is applied to an offset."""
+    return np.where(found.occupied, np.float32(-np.inf), np.float32(np.inf))

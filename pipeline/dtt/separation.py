@@ -259,7 +259,8 @@ class SeparationMaps(NamedTuple):
 def separation_maps(config: Config, build: Path, channel: int, device: Device, grid: Grid) -> SeparationMaps:
     """Maps of one DTT channel and device: contours of own and of foreign stations, as far as evaluated."""
     network = read_network(config, grid, channel)
-    network = network.isel(transmitter=network["channel"].values == channel)
+    chosen = (network["channel"].values == channel) & (network["protection"].values != "none")
+    network = network.isel(transmitter=chosen)
     sweeps = load_sweeps(build, network)
     home = np.isin(network["country"].values, config.territory.home)
     shape = (len(RELATIONS), grid.height, grid.width)
@@ -268,9 +269,9 @@ def separation_maps(config: Config, build: Path, channel: int, device: Device, g
         ("dtt", home, VictimLabel.HOME),
         ("foreign_dtt", ~home, VictimLabel.FOREIGN),
     )
-    for service, chosen, label in parts:
-        if config.services[service].evaluated and chosen.any():
-            stations = network.isel(transmitter=np.flatnonzero(chosen))
+    for service, its, label in parts:
+        if config.services[service].evaluated and its.any():
+            stations = network.isel(transmitter=np.flatnonzero(its))
             inside = inside_contours(contour_polygons(config, channel, stations, sweeps, grid.crs), grid)
             _lower(maps, config, device, inside, grid, label)
     return maps
@@ -357,8 +358,9 @@ def _nearest_station(asked: ExplainedPixel, victim: int, label: int) -> dict[str
     config, grid, (row, col) = asked.config, asked.grid, (asked.row, asked.col)
     network = read_network(config, grid, victim)
     home = np.isin(network["country"].values, config.territory.home)
-    side = home if label == VictimLabel.HOME else ~home
-    network = network.isel(transmitter=np.flatnonzero(side & (network["channel"].values == victim)))
+    side = home.copy() if label == VictimLabel.HOME else ~home
+    side &= (network["channel"].values == victim) & (network["protection"].values != "none")
+    network = network.isel(transmitter=np.flatnonzero(side))
     sweeps = load_sweeps(asked.build, network)
     polygons = contour_polygons(config, victim, network, sweeps, grid.crs)
     square = shapely.box(*grid.box_m(slice(row, row + 1), slice(col, col + 1)))

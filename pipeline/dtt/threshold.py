@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.budget import Budget, Term, strictest
 from pipeline.config.config import Config
 from pipeline.dtt.channel_files import ChannelFiles
+from pipeline.dtt.station_rules import by_threshold, rule_of, thresholds_dbuvm
 from pipeline.dtt.victims import ExplainedPixel, VictimLabel
 from pipeline.grid import raster
 from pipeline.radio.channel_plan import Offset, channel_centre_mhz, receiver_band
@@ -42,9 +44,61 @@ def threshold_dbuvm(config: Config, channel: int) -> float:
     return float(noise_dbuvm + NormalDist().inv_cdf(_PLANNING_Q) * coverage.location_sigma_db)
 
 
-def occupied(field_dbuvm: NDArray[np.float32], from_dbuvm: float) -> NDArray[np.bool_]:
-    """Where a field (any shape, NaN = none) reaches the threshold; compared as stored, never rounded."""
+def occupied(field_dbuvm: NDArray[np.float32], from_dbuvm: float | NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where a field (any shape, NaN = none) reaches the threshold; compared as stored, never rounded.
+
+    ``from_dbuvm`` everywhere, or of each value; NaN: it reaches it nowhere.
+    """
     return field_dbuvm >= from_dbuvm
+
+
+class OccupiedPixels(NamedTuple):
+    """Where a channel is occupied by threshold, bool[y, x], whose reception it is (``VictimLabel``), and why.
+
+    Field and threshold in dB(uV/m) [y, x]; NaN: no station, or none that is protected by a threshold.
+    """
+
+    occupied: NDArray[np.bool_]
+    label: NDArray[np.uint8]
+    field_dbuvm: NDArray[np.float32]
+    from_dbuvm: NDArray[np.float64]
+
+
+class ChannelThresholds(NamedTuple):
+    """Thresholds of a channel by server, index 0 none; NaN: not protected by one."""
+
+    files: ChannelFiles
+    from_dbuvm: NDArray[np.float64]
+    label: NDArray[np.uint8]
+
+    @property
+    def used(self) -> bool:
+        """Whether any station is protected by a threshold."""
+        return bool(np.isfinite(self.from_dbuvm).any())
+
+    def at(self, rows: slice, cols: slice) -> OccupiedPixels:
+        """The occupied pixels of a part of the grid."""
+        files = self.files
+        field_dbuvm, server = (
+            raster.read(files.coverage(ending), rows=rows, cols=cols, bands=[band]).values
+            for ending, band in ((".tif", "field_dbuvm"), ("_class.tif", "server"))
+        )
+        from_dbuvm = self.from_dbuvm[server]
+        taken = occupied(field_dbuvm, from_dbuvm)
+        label = np.where(taken, self.label[server], np.uint8(VictimLabel.NONE))
+        return OccupiedPixels(taken, label, field_dbuvm, from_dbuvm)
+
+
+def channel_thresholds(config: Config, files: ChannelFiles) -> ChannelThresholds:
+    """The thresholds of all stations of a channel, those of their own among them."""
+    listed = json.loads(files.coverage("_servers.json").read_text(encoding="utf-8"))["transmitters"]
+    own = [transmitter.get("country", "") in ("", *config.territory.home) for transmitter in listed]
+    labels = [VictimLabel.HOME, *(VictimLabel.HOME if home else VictimLabel.FOREIGN for home in own)]
+    rules = [rule_of(entry) for entry in listed]
+    asked = config.protection.method == "threshold" or by_threshold(rules)
+    common_dbuvm = threshold_dbuvm(config, files.channel) if asked else math.nan
+    from_dbuvm = thresholds_dbuvm(rules, config.protection.method, common_dbuvm)
+    return ChannelThresholds(files, from_dbuvm, np.array(labels, np.uint8))
 
 
 def beside_dbm(config: Config, offset: Offset) -> float:
@@ -53,15 +107,6 @@ def beside_dbm(config: Config, offset: Offset) -> float:
     if offset.number == 0 or settings.adjacent == "occupied":
         return -math.inf
     return settings.adjacent_cap_dbm[abs(offset.number)]
-
-
-def labels_of(config: Config, files: ChannelFiles, rows: slice) -> NDArray[np.uint8]:
-    """Label of each pixel of a strip [y, x]: home or foreign by the country of the strongest transmitter."""
-    server = raster.read(files.coverage("_class.tif"), rows=rows, bands=["server"]).values
-    listed = json.loads(files.coverage("_servers.json").read_text(encoding="utf-8"))["transmitters"]
-    own = [transmitter.get("country", "") in ("", *config.territory.home) for transmitter in listed]
-    labels = [VictimLabel.HOME, *(VictimLabel.HOME if home else VictimLabel.FOREIGN for home in own)]
-    return np.array(labels, np.uint8)[server]
 
 
 def explain_threshold(asked: ExplainedPixel, victims: Sequence[tuple[int, Offset]]) -> Budget | None:
@@ -73,13 +118,15 @@ def explain_threshold(asked: ExplainedPixel, victims: Sequence[tuple[int, Offset
 def _occupied_budget(asked: ExplainedPixel, channel: int, offset: Offset) -> Budget | None:
     """What one channel leaves in the pixel; None where its field does not reach the threshold."""
     rows, cols = asked.window
-    files = ChannelFiles(asked.build, channel)
-    field_dbuvm = raster.read(files.coverage(".tif"), rows=rows, cols=cols, bands=["field_dbuvm"]).values
-    from_dbuvm = threshold_dbuvm(asked.config, channel)
-    if not occupied(field_dbuvm, from_dbuvm).all():
+    thresholds = channel_thresholds(asked.config, ChannelFiles(asked.build, channel))
+    if not thresholds.used or offset.number not in asked.config.protection.threshold.offsets:
+        return None
+    found = thresholds.at(rows, cols)
+    if not found.occupied.all():
         return None
     permitted_dbm = beside_dbm(asked.config, offset)
-    note = f"{field_dbuvm.item():.2f} dB(uV/m) of {from_dbuvm:.2f}: occupied, offset {offset.number:+d}"
+    field_dbuvm, from_dbuvm = found.field_dbuvm.item(), found.from_dbuvm.item()
+    note = f"{field_dbuvm:.2f} dB(uV/m) of {from_dbuvm:.2f}: occupied, offset {offset.number:+d}"
     name = "field threshold" if permitted_dbm == -math.inf else "cap beside an occupied channel"
     facts = {
         "kind": "pixel",
@@ -87,8 +134,7 @@ def _occupied_budget(asked: ExplainedPixel, channel: int, offset: Offset) -> Bud
         "row": asked.row,
         "col": asked.col,
         "offset": offset.number,
-        "field_dbuvm": float(field_dbuvm.item()),
+        "field_dbuvm": field_dbuvm,
         "threshold_dbuvm": from_dbuvm,
     }
-    label = int(labels_of(asked.config, files, rows)[0, asked.col])
-    return Budget(facts, (Term(name, permitted_dbm, note),), label)
+    return Budget(facts, (Term(name, permitted_dbm, note),), int(found.label.item()))

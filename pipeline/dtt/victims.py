@@ -64,11 +64,18 @@ LABEL_NAMES = {int(label): label.name.lower() for label in VictimLabel}
 
 
 class Directivity(IntEnum):
-    """What the receiving antenna takes off a device, by the polarisation of both."""
+    """What the receiving antenna takes off a device, by the polarisation of both.
+
+    ``NO_VICTIM``: receivers of the station are none of these victims.
+    """
 
     AZIMUTH = 0
     NONE = 1
     ORTHOGONAL = 2
+    NO_VICTIM = 3
+
+
+_LEFT_OUT = int(Directivity.NO_VICTIM)
 
 
 class VictimKind(NamedTuple):
@@ -184,13 +191,15 @@ def fill_victims(
             inside = (own and protect[0]) or (place == _FOREIGN and protect[1])
             if served[y, x] != 1 or not inside:
                 continue
+            directivity = classes.directivity[server[y, x] - 1]
+            if directivity == _LEFT_OUT:
+                continue
             wanted, nuisance = float(levels[0, y, x]), float(levels[1, y, x])
             sigma = float(levels[2, y, x])
             nuisance_dbm = power_dbm(nuisance, f_mhz)
             margin = wanted - nuisance
             out.near_dbm[y, x] = _below(nuisance_dbm + calibrated_level_db(near, margin, sigma))
             out.far_dbm[y, x] = _below(nuisance_dbm + calibrated_level_db(far, margin, sigma))
-            directivity = classes.directivity[server[y, x] - 1]
             out.azimuth_deg[y, x] = levels[3, y, x] if directivity == 0 else np.float32(np.nan)
             kind = FOREIGN_BIT if place == _FOREIGN else 0
             kind += COASTAL_BIT if coastal[y, x] == 1 else 0

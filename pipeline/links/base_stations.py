@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from pipeline.config.base import Number, Section, Whole
 from pipeline.config.bonds import DeviceChannel, channel_named, channels_in
+from pipeline.config.channels import ChannelList
 from pipeline.config.load import read_model
 from pipeline.errors import InputError
 from pipeline.links.link_rows import AUTO
@@ -111,6 +113,8 @@ class BaseStation(Section):
     """Channels that the station leaves alone though they are permitted."""
     extra_aclr_db: Annotated[Number, Field(ge=0, le=60)] = 0.0
     """A filter at the outputs: so much less than the device's class leaks; counts with --pointing."""
+    cpe: tuple[str, ...] = ()
+    """Client radios that the station serves; none: any."""
 
 
 class BaseStations(Section):
@@ -118,6 +122,23 @@ class BaseStations(Section):
 
     stations: Annotated[list[BaseStation], Field(min_length=1)]
     """The stations."""
+
+
+def choosing_from(stations: Sequence[BaseStation], channels: str, mapped: Sequence[int]) -> list[BaseStation]:
+    """The stations with radios that choose among some mapped channels only, "21-36,42"; `auto`: among all."""
+    if channels == AUTO:
+        return list(stations)
+    allowed = f"auto, or some of the mapped channels, such as {mapped[0]} or {mapped[0]}-{mapped[-1]}"
+    try:
+        parts = [part.strip() for part in channels.split(",")]
+        named = [int(part) if part.isdecimal() else part for part in parts]
+        chosen = set(TypeAdapter(ChannelList).validate_python(named))
+    except ValidationError:
+        chosen = set()
+    if not chosen or not chosen <= set(mapped):
+        raise InputError("is not allowed", field="--channels", value=channels, allowed=allowed)
+    others = set(mapped) - chosen
+    return [one.model_copy(update={"ban": tuple(sorted({*one.ban, *others}))}) for one in stations]
 
 
 class _RadioRow(StrippedRow):
@@ -173,7 +194,7 @@ class RadioOf(NamedTuple):
 def read_stations(path: Path) -> list[BaseStation]:
     """The stations of a YAML (a list, or ``stations``) or of a CSV with a row for each radio."""
     is_table = path.suffix.lower() == ".csv"
-    stations = _from_table(path) if is_table else read_model(path, BaseStations).stations
+    stations = _from_table(path) if is_table else read_model(path, BaseStations, "stations").stations
     known: set[str] = set()
     for station in stations:
         sectors = [sector.id for sector in station.sectors]

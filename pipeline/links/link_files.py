@@ -31,7 +31,7 @@ from pipeline.links.link_table import channel_rows, merged, row_of
 from pipeline.links.link_terrain import ground_of_links, profile_of_link
 from pipeline.links.link_world import LINK_MODELS, TDD_SHARE, LinkSettings, LinkWorld
 from pipeline.links.mutual_interference import Disturbed
-from pipeline.links.permitted import ADJACENT_DB, open_permits
+from pipeline.links.permitted import ADJACENT_DB, open_permits, television_not_counted
 from pipeline.links.plan_links import LinkFound, plan_link
 from pipeline.links.planned_links import table_together
 from pipeline.links.profile_page import PictureOf, page
@@ -199,15 +199,17 @@ def facts_of(
     request: LinkRequest, modes: LinkModes, world: LinkWorld, notes: Sequence[str]
 ) -> dict[str, Any]:
     """What an answer was made with: version, tables, unverified values, run."""
-    television = "none"
+    television, left_out = "none", []
     if world.permits is not None and request.interference == "dtt":
         television = "dtt" if world.permits.has_fields else "none: the fields of the run are not here"
+        left_out = [television_not_counted(world.permits)] if world.permits.has_fields else []
     unverified = [f"{modes.name} {row.mode}: {row.source}" for row in modes.rows if not row.verified]
     chosen = [
         "interference between links at 1 % of the time, from up to 100 km: project choice",
         f"selectivity in adjacent channels {ADJACENT_DB[1]:g} and {ADJACENT_DB[2]:g} dB: project choice",
         f"share of time of a direction {TDD_SHARE:g}: project choice",
     ]
+    generic = [] if world.ground else [_GENERIC]
     return {
         "software": f"channelmaps {version('channelmaps')}",
         "run_id": world.permits.database.run_id if world.permits is not None else None,
@@ -216,7 +218,7 @@ def facts_of(
         "q_pct": request.q_pct,
         "sigma_db": SIGMA_DB,
         "interference": television,
-        "notes": [*notes, *_wider_than_channels(modes, world), *([] if world.ground else [_GENERIC])],
+        "notes": [*notes, *left_out, *_wider_than_channels(modes, world), *generic],
         "unverified": [*unverified, *chosen],
     }
 

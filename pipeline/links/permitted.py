@@ -6,7 +6,9 @@ without one the least of the layers on both sides of the antenna's height.
 
 from __future__ import annotations
 
+import json
 import math
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,6 +134,23 @@ def television_dbuvm(permits: Permits, lon_deg: float, lat_deg: float) -> dict[i
                 here = slice(row, row + 1), slice(col, col + 1)
                 found[channel] = float(permits.fields.window(path, *here, ["wanted_dbuvm"]).item())
     return {channel: field for channel, field in found.items() if math.isfinite(field)}
+
+
+def television_not_counted(permits: Permits) -> str:
+    """What of television ``television_dbuvm`` leaves out: stations abroad, and all but the best servers."""
+    stations: dict[str, str] = {}
+    for channel in permits.run.manifest["channels"]["dtt"]:
+        path = permits.run.build / "coverage" / f"ch{channel:02d}_servers.json"
+        if path.is_file():
+            listed = json.loads(path.read_text(encoding="utf-8"))["transmitters"]
+            stations |= {one["id"]: one["country"] for one in listed if one["channel"] == channel}
+    home = ("", *permits.config.territory.home)
+    abroad = sorted(Counter(country for country in stations.values() if country not in home).items())
+    told = ", ".join(f"{count} of {country}" for country, count in abroad) or "none is known"
+    return (
+        "TELEVISION_NOT_COUNTED in white-space receivers only the network received best at a place counts as "
+        f"interference, not the other stations of its channels: at home not those abroad ({told})"
+    )
 
 
 def above_10_m_db(height_m: float, f_mhz: float) -> float:

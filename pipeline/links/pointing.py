@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import Proj
 
+from pipeline.budget import total_dbm
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.dtt.directional_limits import BEARING_SECTORS, limits_by_direction
+from pipeline.dtt.threshold import explain_threshold
 from pipeline.dtt.victims import ExplainedPixel
 from pipeline.errors import InputError
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
@@ -90,6 +92,8 @@ def directional_limits(
         found.config, build, found.grid, found.device, found.row, found.col, context.terrain_fault
     )
     sector_dbm = limits_by_direction(asked, victims)
+    if occupied := explain_threshold(asked, victims):  # what a threshold leaves has no direction
+        other_dbm = min(other_dbm, total_dbm(occupied.terms))
     lowest_dbm = float(sector_dbm.min())
     if math.isfinite(dtt_dbm) and math.isfinite(lowest_dbm):  # manual adjustments have no direction
         sector_dbm = sector_dbm + (dtt_dbm - lowest_dbm)

@@ -23,7 +23,14 @@ from pipeline.files import (
     write_whole,
 )
 from pipeline.grid import raster
-from pipeline.links.base_stations import BaseStation, RadioOf, SiteRow, all_radios, read_stations
+from pipeline.links.base_stations import (
+    BaseStation,
+    RadioOf,
+    SiteRow,
+    all_radios,
+    choosing_from,
+    read_stations,
+)
 from pipeline.links.link_files import (
     GPKG_FILE,
     JSON_FILE,
@@ -33,6 +40,7 @@ from pipeline.links.link_files import (
     settings_of,
     world_of,
 )
+from pipeline.links.link_rows import AUTO
 from pipeline.links.link_styles import QML_FILE, code_names, link_style
 from pipeline.links.link_table import fixed
 from pipeline.links.link_world import LinkSettings, LinkWorld
@@ -94,6 +102,8 @@ class StationRequest(NamedTuple):
     try_azimuths: bool = False
     publish: bool = False
     """Also a folder of the maps without what tells of stations."""
+    channels: str = AUTO
+    """Channels that radios may choose from; `auto`: all that are mapped."""
 
 
 class _Area(NamedTuple):
@@ -113,13 +123,15 @@ def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
     client = clients.named(asked.cpe)
     stations = read_stations(asked.stations)
     _refuse_filters(asked, stations)
+    _refuse_clients(asked, stations, clients)
     sites = _sites(asked.sites, clients)
-    radios = all_radios(stations)
-    rules = _rules(settings, client, radios)
     world = _world(request, stations, asked.radius_km)
     permits = world.permits
     if permits is None:
         raise InputError("value is missing", field="--results", allowed="a run")
+    stations = choosing_from(stations, asked.channels, permits.channels)
+    radios = all_radios(stations)
+    rules = _rules(settings, client, radios)
     window = service_window(permits, stations, client, asked.radius_km)
     limits, pixels = _around(permits, window, stations, radios, client, asked, settings, world)
     chosen = assign_channels(radios, limits, pixels, rules)
@@ -159,6 +171,22 @@ def _checked_request(asked: StationRequest, request: LinkRequest) -> LinkSetting
             "is not allowed", field="--radius-km", value=asked.radius_km, allowed="0.1 to 100 km"
         )
     return settings
+
+
+def _refuse_clients(asked: StationRequest, stations: Sequence[BaseStation], clients: ClientRadios) -> None:
+    """Refuse a client radio that a station does not serve, and names of its file that there are not."""
+    for station in stations:
+        for name in station.cpe:
+            clients.named(name)
+        if station.cpe and asked.cpe not in station.cpe:
+            raise InputError(
+                "is not served by a station",
+                file=asked.stations,
+                row=station.id,
+                field="cpe",
+                value=asked.cpe,
+                allowed=", ".join(station.cpe),
+            )
 
 
 def _refuse_filters(asked: StationRequest, stations: Sequence[BaseStation]) -> None:

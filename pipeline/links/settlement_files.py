@@ -89,6 +89,7 @@ _RELAY_COLUMNS = (
     "rate_all_mbps",
     "end_to_end_all_mbps",
 )
+_ROLE, _SOURCES = "source,user", "role=source"
 # Pictures of profiles: of relay chains, or else of the first links with service.
 _PICTURES = 40
 _SIGHT = ("los", "los_visible_pct", "los_clear_pct", "fresnel60_clear", "obstruction_m", "reception_expected")
@@ -106,6 +107,9 @@ class PlacesRequest(NamedTuple):
     min_rate: float = 1.0
     modes: str | None = None
     """Table of modes in place of the template's."""
+    role: str | None = None
+    sources: str | None = None
+    """Roles that have to be there: ``_ROLE``, ``_SOURCES``."""
 
 
 def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
@@ -117,6 +121,7 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     settings = settings if asked.modes is not None else template_settings(template, settings)
     range_km = pair_range(asked.pairs)
     places, world = _places_in_world(asked, request)
+    _check_roles(asked, places)
     pairs = pairs_in_range(places, range_km, template, asked.max_pairs)
     if not len(pairs.places):
         raise InputError("no two places are so far apart", field="--pairs", value=asked.pairs)
@@ -149,6 +154,18 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     contents["links.json"] = json_bytes(facts)
     write_together({request.out / name: content for name, content in contents.items()})
     print("\n".join(_text(histogram, facts)))
+
+
+def _check_roles(asked: PlacesRequest, places: Sequence[PlaceRow]) -> None:
+    """Refuse roles that are asked for by an option and that no place has."""
+    needed = {"--role": (asked.role, _ROLE), "--sources": (asked.sources, _SOURCES)}
+    for option, (value, known) in needed.items():
+        if value not in (None, known):
+            raise InputError("is not allowed", field=option, value=value, allowed=known)
+        if value is not None and all(place.role != "source" for place in places):
+            raise InputError(
+                "no place has the role", field=option, value=value, allowed="a place with role source"
+            )
 
 
 def _places_in_world(asked: PlacesRequest, request: LinkRequest) -> tuple[list[PlaceRow], LinkWorld]:

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from pipeline.config.bonds import DeviceChannel, channel_named
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.channel_files import ChannelFiles
+from pipeline.dtt.channel_files import ChannelFiles, read_servers
 from pipeline.dtt.device_ground import highest_class_m
 from pipeline.dtt.interference_range import interference_range_km
+from pipeline.dtt.station_rules import with_smallest_dq
 from pipeline.dtt.victims import VictimLabel
 from pipeline.errors import InputError
 from pipeline.grid import raster
@@ -89,10 +90,13 @@ def _victims_of(build: Path, device: Device) -> list[int]:
 def _reach_m(config: Config, build: Path, rules: MapRules, victims: list[int]) -> float:
     """Beyond this a device limits nobody, wherever it is."""
     highest_m = highest_class_m(config, build, rules.device)
+    servers = [read_servers(ChannelFiles(build, victim).coverage("_servers.json")) for victim in victims]
+    stated_pct = [rule.dq_pct for table in servers for rule in table.rules]
+    device = with_smallest_dq(rules.device, stated_pct)
     return 1000.0 * max(
         interference_range_km(
             config,
-            rules.device,
+            device,
             rules.tables,
             modes=rules.tables.modes,
             channels=victims,

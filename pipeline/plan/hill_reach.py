@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.dtt.interference_range import limiting_loss_db
 from pipeline.dtt.path_losses import path_ranges_km
+from pipeline.dtt.station_rules import strictest_settings
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.plan.margin import limiting_channels, modes_of, required_margins_km
@@ -52,6 +53,7 @@ def required_reach(config: Config, register: xr.Dataset | None = None, *, thread
     around_km = required_margins_km(config, found)
     if not knows_terrain(config):
         return Reach(around_km)
+    config = strictest_settings(config, found)
     return Reach(around_km, hills_of([config], modes_of(config, found), threads=threads))
 
 
@@ -84,7 +86,7 @@ def reach_facts(config: Config, register: xr.Dataset) -> dict[str, object]:
         return {}
     protection = config.protection
     return {
-        "losses_db": limiting_losses_db(config, modes_of(config, register)),
+        "losses_db": limiting_losses_db(strictest_settings(config, register), modes_of(config, register)),
         "channels": _outer_channels(config),
         "heights_m": sorted({float(device.height_m) for device in config.devices}),
         "model": config.propagation.wsd_model,

@@ -10,6 +10,7 @@ import xarray as xr
 from pipeline.config.config import Config
 from pipeline.dtt.interference_range import interference_range_km
 from pipeline.dtt.neighbour_rules import border_range_km
+from pipeline.dtt.station_rules import strictest_settings
 from pipeline.radio.channel_plan import plan_channels
 from pipeline.reference.limiting_channels import victim_channels
 from pipeline.reference.ratio_tables import ModeKey, read_protection_tables
@@ -76,5 +77,6 @@ def required_margins_km(config: Config, register: xr.Dataset | None = None) -> t
         return own_km, own_km
     found = read_register(config)[0] if register is None else register
     modes = set(zip(found["system"].values.tolist(), found["mode"].values.tolist(), strict=True))
-    land_km, sea_km = (required_margin_km(config, modes, coastal=coastal) for coastal in (False, True))
+    strictest = strictest_settings(config, found)
+    land_km, sea_km = (required_margin_km(strictest, modes, coastal=coastal) for coastal in (False, True))
     return land_km, sea_km

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from pipeline.config.protection import StationProtection
 from pipeline.config.register_mapping import DttSystem
 from pipeline.radio.antennas import PATTERN_POINTS
 from pipeline.radio.channel_plan import ChannelPlan, centre_mhz, channels_in_words, segment_of
@@ -57,7 +58,8 @@ class RowRules(NamedTuple):
 
     ``plan`` the channel raster; ``box`` where sites may lie (None: anywhere on Earth); ``modes`` the known
     (system, mode) pairs (None: any mode); ``accept`` ids of rows that are right although they look wrong;
-    ``haat_needed``: nothing fills in a HAAT of 0, which stands for one that was never computed.
+    ``haat_needed``: nothing fills in a HAAT of 0, which stands for one that was never computed;
+    ``protections`` rules that a station may have beside the territory's (None: any).
     """
 
     plan: ChannelPlan
@@ -65,6 +67,7 @@ class RowRules(NamedTuple):
     modes: Collection[tuple[str, str]] | None = None
     accept: Collection[str] = ()
     haat_needed: bool = False
+    protections: Collection[str] | None = None
 
 
 def _attenuations(text: object) -> object:
@@ -149,8 +152,11 @@ _Guard = Annotated[float, Field(ge=1, le=1000)]
 _Tilt = Annotated[float, Field(ge=-10, le=30)]
 _Attenuation = Annotated[float, Field(ge=0, le=_PATTERN_MAXIMUM_DB)]
 _Depression = Annotated[float, Field(ge=-90, le=90)]
+_Points = Annotated[float, Field(ge=0.001, le=30)]
+_Threshold = Annotated[float, Field(ge=0, le=120)]
 
 SYSTEMS = ", ".join(get_args(DttSystem))
+_RULES = ", ".join(get_args(StationProtection))
 _NAME = "up to 64 printable characters"
 _PATTERN = "empty, or 36 or 72 values of 0 to 60 dB joined by ;, the smallest about 0"
 _VERTICAL = "empty, or depression:attenuation joined by ;, ascending, -90 to 90 deg, 0 to 60 dB"
@@ -201,6 +207,15 @@ class TransmitterRow(RowModel):
     vertical_pattern_deg_attenuation_db: Annotated[
         tuple[tuple[_Depression, _Attenuation], ...], BeforeValidator(_vertical), Field(description=_VERTICAL)
     ] = ()
+    station_type: Annotated[
+        Literal["main", "relay", "gap filler", "analogue", ""],
+        Field(description="main, relay, gap filler, analogue or empty"),
+    ] = ""
+    protection: Annotated[StationProtection | Literal[""], Field(description=f"{_RULES} or empty")] = ""
+    dq_pct: Annotated[_Points | None, MAY_BE_EMPTY, Field(description="0.001 to 30 points or empty")] = None
+    threshold_dbuvm: Annotated[
+        _Threshold | None, MAY_BE_EMPTY, Field(description="0 to 120 dB(uV/m) or empty")
+    ] = None
 
     @model_validator(mode="after")
     def _by_rules(self, info: ValidationInfo) -> TransmitterRow:
@@ -227,6 +242,9 @@ class _Others(NamedTuple):
     fft: str
     guard: str
     guard_us: float | None
+    protection: str
+    dq_pct: float | None
+    threshold_dbuvm: float | None
 
 
 def keep_rules(columns: Mapping[str, Sequence[Any]], rules: RowRules) -> list[bool]:
@@ -300,6 +318,17 @@ def _pattern_problem(record: _Others, accept: Collection[str]) -> PydanticCustom
     return None
 
 
+def _rule_problem(record: _Others, allowed: Collection[str] | None) -> PydanticCustomError | None:
+    """A rule that cannot be applied beside the territory's, or a number that belongs to another rule."""
+    rule = record.protection
+    if rule and allowed is not None and rule not in allowed:
+        return row_problem("protection", "not with the method of this territory", ", ".join(allowed))
+    for field, owner in (("dq_pct", "degradation"), ("threshold_dbuvm", "threshold")):
+        if getattr(record, field) is not None and rule != owner:
+            return row_problem(field, f"belongs to protection {owner}", f"empty, or protection {owner}")
+    return None
+
+
 def _other_problem(record: _Others, rules: RowRules) -> PydanticCustomError | None:
     if record.antenna_height_agl_m is None and record.haat_m is None:
         allowed = "0 to 900 m; empty only with haat_m"
@@ -308,6 +337,8 @@ def _other_problem(record: _Others, rules: RowRules) -> PydanticCustomError | No
         text = "0 stands for a height that was never computed"
         return row_problem("haat_m", text, "a height, antenna_height_agl_m, or registers.missing_haat_m")
     if problem := _pattern_problem(record, rules.accept):
+        return problem
+    if problem := _rule_problem(record, rules.protections):
         return problem
     if fault := guard_problem(record.system, record.fft, record.guard, record.guard_us):
         return row_problem(*fault)

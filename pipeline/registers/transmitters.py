@@ -19,6 +19,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.config.config import Config
+from pipeline.config.protection import STATION_PROTECTIONS
 from pipeline.config.register_mapping import RegisterMapping, files_of_item
 from pipeline.errors import InputError
 from pipeline.grid.grid import LONLAT
@@ -69,6 +70,10 @@ _VARIABLES: dict[str, tuple[str, type, str]] = {
     "fft": ("fft", str, ""),
     "guard": ("guard", str, ""),
     "guard_us": ("guard_us", float, "us"),
+    "station_type": ("station_type", str, ""),
+    "protection": ("protection", str, ""),
+    "dq_pct": ("dq_pct", float, "%"),
+    "threshold_dbuvm": ("threshold_dbuvm", float, "dB(uV/m)"),
 }
 _Variable = tuple[tuple[str, ...], np.ndarray, dict[str, str]]
 
@@ -197,6 +202,7 @@ def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
         modes=read_modes(config.protection.modes),
         accept=registers.accept,
         haat_needed=registers.missing_haat_m is None,
+        protections=STATION_PROTECTIONS[config.protection.method],
     )
     paths = registers.transmitters if config.has_television else []
     rows, rejected = _read_rows(paths, rules, lenient=registers.lenient, as_of=registers.as_of)
@@ -288,6 +294,8 @@ def summary(dataset: xr.Dataset) -> dict[str, int]:
         "beam_tilt_without_vertical_pattern": (
             no_vertical & (dataset["beam_tilt_deg"].to_numpy() != 0)
         ).sum(),
+        "protected_by_a_rule_of_their_own": (~np.isin(dataset["protection"].to_numpy(), ("", "none"))).sum(),
+        "not_protected": (dataset["protection"].to_numpy() == "none").sum(),
     }
     return {name: int(count) for name, count in counts.items()}
 

@@ -102,6 +102,8 @@ def lower_by_map(
     ``codes`` by ``VictimLabel`` name what limits.
     """
     name, permissible_dbm, label = stored
+    if name == THRESHOLD_BAND and offset.number not in rules.config.protection.threshold.offsets:
+        return
     group = rules.groups.get(name)
     more_db = shift_db(name, group, rules.tables, rules.device, offset)
     if not math.isnan(more_db):

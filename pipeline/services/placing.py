@@ -12,12 +12,13 @@ import numpy as np
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.dtt.leakage_floor import leakage_floors
 from pipeline.dtt.terrain_paths import NEAREST_KM
 from pipeline.grid.grid import Grid
 from pipeline.propagation.homogeneous import STEP, DevicePath, LossProfile, loss_profile
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
 from pipeline.radio.coupling import Coupling, coupling_of, permitted_array_dbm
-from pipeline.radio.emission import Band, Emission, FloorBand, device_cap_dbm
+from pipeline.radio.emission import Band, Emission, device_cap_dbm
 from pipeline.reference.ratio_tables import leakage_in_use
 from pipeline.services.base import ServiceContext
 from pipeline.services.protected_receivers import (
@@ -159,24 +160,14 @@ def emission_of(
     centre_mhz, half_mhz = channel_centre_mhz(channels, channel), 0.5 * device.bandwidth_mhz
     aflr_db = leakage_in_use(context.config.protection)[device.emission_class]
     block = Band(centre_mhz - half_mhz, centre_mhz + half_mhz)
-    bands = _floor_bands(context.config) if math.isfinite(floor_dbm_per_100khz) else ()
+    bands = leakage_floors(context.config).bands if math.isfinite(floor_dbm_per_100khz) else ()
     width_mhz = channel_width_mhz(channels, channel) / bond
     return Emission(block, width_mhz, aflr_db, floor_dbm_per_100khz, bands, bond)
 
 
-def _floor_bands(config: Config) -> tuple[FloorBand, ...]:
-    """Floors of the leakage by frequency, beside the general one."""
-    floors = () if config.incumbents is None else config.incumbents.leakage_floor
-    filter_db = config.protection.extra_aclr_db
-    return tuple(FloorBand(Band(f.from_mhz, f.to_mhz), f.dbm_per_100khz - filter_db) for f in floors)
-
-
 def leakage_floor_dbm_per_100khz(config: Config) -> float:
     """Below this no device's leakage falls; -inf where no other services are configured."""
-    incumbents = config.incumbents
-    if incumbents is None:
-        return -math.inf
-    return incumbents.leakage_floor_dbm_per_100khz.value - config.protection.extra_aclr_db
+    return -math.inf if config.incumbents is None else leakage_floors(config).general_dbm_per_100khz
 
 
 def outside_km(placed: PlacedReceiver, grid: Grid) -> float:

@@ -22,12 +22,15 @@ from scipy.stats import norm
 
 from pipeline.config.protection import Threshold
 from pipeline.dtt.channel_files import ChannelFiles
+from pipeline.dtt.limits import ProtectionJob, ServerTable, channel_range_km, make_job
+from pipeline.dtt.station_rules import rule_of
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array
 from pipeline.plan.territory_file import load_config
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
+from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.services.base import ServiceContext
 from pipeline.services.product import product_statement
 from tests import asking
@@ -53,6 +56,11 @@ RATIOS = """system,mode,emission_class,offset,from_dbm,to_dbm,quantity,value,sou
 *,*,*,9,,,pr_db,-47,made up,false
 """
 OVERLOAD = "*,*,*,2,,,oth_dbm,-40,made up,false\n"
+
+
+def a_job(case: Case, servers: ServerTable) -> ProtectionJob:
+    tables = read_protection_tables(case.config.protection)
+    return make_job(case.config, CHANNEL, (case.config.devices[0],), tables, servers)
 
 
 class Case:
@@ -219,18 +227,28 @@ def true_px_km_of(west: float, north: float, resolution_m: float) -> float:
     return resolution_m / scale / 1000.0
 
 
-def limit_by_definition_dbm(case: Case, k: int, *, oth_dbm: float = math.nan, coast: bool = True):
-    """Limit [dBm] and label of every home pixel, +inf and 0 elsewhere; before cap and rounding."""
+def limit_by_definition_dbm(
+    case: Case, k: int, *, oth_dbm: float = math.nan, coast: bool = True, dq_pct: dict | None = None
+):
+    """Limit [dBm] and label of every home pixel, +inf and 0 elsewhere; before cap and rounding.
+
+    ``dq_pct`` by server, where it is not that of the device; those not in it are not protected.
+    """
     device = case.config.devices[0]
+    allowed_pct = dict.fromkeys((1, 2, 3, 4), device.dq_pct) if dq_pct is None else dq_pct
     limits, labels = np.full((SIZE, SIZE), np.inf), np.zeros((SIZE, SIZE), int)
     victims = [
-        p for p in np.ndindex(SIZE, SIZE) if case.served[p] == 1 and case.surface[p] in (HOME, FOREIGN)
+        p
+        for p in np.ndindex(SIZE, SIZE)
+        if case.served[p] == 1 and case.surface[p] in (HOME, FOREIGN) and case.server[p] in allowed_pct
     ]
     gain_dbi = 10 + 2.15 - 3
     for p in victims:
         margin = float(case.wanted[p]) - float(case.nuisance[p])
         x_db = {
-            s: permissible_level_by_integral_db(margin, float(case.sigma[p]), s, device.dq_pct / 100)
+            s: permissible_level_by_integral_db(
+                margin, float(case.sigma[p]), s, allowed_pct[int(case.server[p])] / 100
+            )
             - calibration_by_definition_db(margin, float(case.sigma[p]), s)
             for s in (3.5, 5.5)
         }
@@ -522,3 +540,43 @@ def test_two_percentages_of_time_count_by_the_stricter(tmp_path, repository):
     difference_db = found.eirp_dbm[deciding] - strictest[deciding]
     assert difference_db.max() <= 1e-3
     assert difference_db.min() > -0.021
+
+
+def test_stations_are_protected_by_rules_of_their_own(tmp_path, repository):
+    """One not at all, one by a dq stricter than the device's, one by a threshold, one as the territory."""
+    device = {"height_m": 10.0, "dq_pct": 7.0}
+    case = Case(tmp_path, repository, 1000.0, device, sea_paths="ignore")
+    case.served[:, ::2] = 0
+    case.write()
+    rules = [{"protection": "none"}, {"protection": "degradation", "dq_pct": 1.0}]
+    rules += [{"protection": "threshold", "threshold_dbuvm": 55.0}, {"country": "SI"}]
+    listed = [{"id": f"S{i}", "polarisation": POLARISATIONS[i]} | rule for i, rule in enumerate(rules)]
+    servers = {"transmitters": listed, "modes": MODES}
+    (tmp_path / f"coverage/ch{CHANNEL}_servers.json").write_text(json.dumps(servers))
+    path = tmp_path / f"coverage/ch{CHANNEL}.tif"
+    levels = raster.read(path)
+    levels.values[1] = np.linspace(50, 60, SIZE * SIZE, dtype=np.float32).reshape(SIZE, SIZE)
+    raster.write(path, levels, tags={}, publish=False)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
+    occupied = (levels.values[1] >= 55.0) & (case.server == 3)
+    assert 5 < occupied.sum() < SIZE * SIZE / 4
+    for k, beside_dbm in ((1, -math.inf), (2, math.inf)):
+        found = case.limit(CHANNEL + k).eirp_dbm[occupied]
+        assert np.isneginf(found).all() if beside_dbm < 0 else np.isfinite(found).any()
+    found = case.limit(CHANNEL).eirp_dbm
+    expected_dbm, _ = limit_by_definition_dbm(case, 0, coast=False, dq_pct={2: 1.0, 4: 7.0})
+    assert np.isneginf(found[occupied]).all()
+    deciding = (expected_dbm < case.config.devices[0].cap_dbm - 0.05) & ~occupied
+    difference_db = found[deciding] - expected_dbm[deciding]
+    assert deciding.sum() > 10
+    assert difference_db.max() <= 1e-3
+    assert difference_db.min() > -0.021
+    # The range is that of the station with the smallest dq, not that of the device.
+    job, ranges_km = (
+        a_job(case, ServerTable(tuple(POLARISATIONS), tuple(MODES), tuple(map(rule_of, listed)))),
+        [],
+    )
+    for dq_pct in (7.0, 1.0):
+        alone = job._replace(rules=(), devices=(job.devices[0].model_copy(update={"dq_pct": dq_pct}),))
+        ranges_km.append(channel_range_km(alone, coastal=False))
+    assert channel_range_km(job, coastal=False) == ranges_km[1] > ranges_km[0]

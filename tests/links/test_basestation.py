@@ -16,7 +16,13 @@ from typer.testing import CliRunner
 
 from pipeline.cli.main import app
 from pipeline.errors import InputError
-from pipeline.links.base_stations import StationSector, all_radios, read_stations, sector_attenuation_db
+from pipeline.links.base_stations import (
+    StationSector,
+    all_radios,
+    choosing_from,
+    read_stations,
+    sector_attenuation_db,
+)
 from pipeline.links.radio_capacity import capacity_rows, mean_throughput_mbps, users_at
 from pipeline.links.service_files import service_classes
 
@@ -349,3 +355,21 @@ def test_a_filter_needs_limits_made_anew(run: Path) -> None:
     done = serve(stations="filter.yaml", out="never")
     assert "extra_aclr_db" in str(done.exception)
     assert "--pointing" in str(done.exception)
+
+
+def test_radios_choose_from_the_channels_of_the_option() -> None:
+    stations, mapped = read_stations(EXAMPLES / "stations_slovenia.yaml"), list(range(21, 49))
+    assert choosing_from(stations, "auto", mapped) == stations
+    banned = {one.ban for one in choosing_from(stations, "21-23,40", mapped)}
+    assert banned == {tuple(sorted({*range(24, 49)} - {40}))}
+    for words in ("60", "21-23,60", "all", ""):
+        with pytest.raises(InputError) as refused:
+            choosing_from(stations, words, mapped)
+        assert refused.value.field == "--channels"
+
+
+def test_file_of_stations_may_be_a_list(tmp_path: Path) -> None:
+    text = (EXAMPLES / "stations_botswana.yaml").read_text(encoding="utf-8")
+    head, _, body = text.partition("stations:\n")
+    (tmp_path / "list.yaml").write_text(head + body, encoding="utf-8")
+    assert read_stations(tmp_path / "list.yaml") == read_stations(EXAMPLES / "stations_botswana.yaml")

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.registers.transmitters import read_transmitters, summary, tile_name
+from pipeline.plan.territory_file import load_config
+from pipeline.registers.transmitters import read_register, read_transmitters, summary, tile_name
 from tests.channel_plans import named_plan
 
 PLAN = named_plan("8MHz")
@@ -271,3 +272,41 @@ def test_multipoint_of_one_point_is_its_point_and_of_several_is_refused(tmp_path
     with pytest.raises(InputError, match="MultiPoint of 2 points") as refused:
         read_transmitters([tmp_path / f"two{suffix}"], PLAN, lenient=False)
     assert (refused.value.row, refused.value.field) == (3, "geometry")
+
+
+@pytest.mark.parametrize(
+    ("cells", "method", "field"),
+    [
+        ({"protection": "none", "station_type": "gap filler"}, "separation", None),
+        ({"protection": "threshold", "threshold_dbuvm": "55"}, "degradation", None),
+        ({"protection": "degradation", "dq_pct": "0.5"}, "degradation", None),
+        ({"protection": "separation"}, "degradation", "protection"),
+        ({"protection": "degradation"}, "threshold", "protection"),
+        ({"protection": "threshold"}, "separation", "protection"),
+        ({"protection": "always"}, "degradation", "protection"),
+        ({"dq_pct": "0.5"}, "degradation", "dq_pct"),
+        ({"protection": "none", "threshold_dbuvm": "55"}, "degradation", "threshold_dbuvm"),
+        ({"station_type": "gapfiller"}, "degradation", "station_type"),
+    ],
+)
+def test_rule_of_a_station_fits_the_method_of_the_territory(tmp_path, table, cells, method, field):
+    config = load_config(Path("configs/slovenia.yaml"))
+    rows = [dict(table[0]) | cells, *table[1:]]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with (tmp_path / "register.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    changed = {
+        "registers": config.registers.model_copy(update={"transmitters": [tmp_path / "register.csv"]}),
+        "protection": config.protection.model_copy(update={"method": method}),
+    }
+    config = config.model_copy(update=changed)
+    if field is not None:
+        with pytest.raises(InputError) as refused:
+            read_register(config)
+        assert refused.value.field == field
+        return
+    counts = summary(read_register(config)[0])
+    own = cells["protection"] != "none"
+    assert (counts["protected_by_a_rule_of_their_own"], counts["not_protected"]) == (own, not own)

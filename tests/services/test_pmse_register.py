@@ -303,3 +303,12 @@ def test_geopackage_times_days_and_null(tmp_path, zone):
     days, _ = read_pmse([tmp_path / "days.gpkg"], KINDS)
     assert days["start_minute"].values[0] == minute("2026-05-01T00:00")
     assert days["finish_minute"].values[0] == minute("2026-05-01T23:59")
+
+
+def test_equipment_and_its_power_are_carried_along(tmp_path):
+    given = {"device_id": "SN-4711", "power_dbm": "17", "eirp_dbm": ""}
+    dataset, _ = read(tmp_path, given, {"id": "2"})
+    assert dataset["device_id"].values.tolist() == ["SN-4711", ""]
+    np.testing.assert_array_equal(dataset["power_dbm"].values, [17.0, np.nan])
+    with pytest.raises(InputError, match="power_dbm is given too"):
+        read(tmp_path, given | {"eirp_dbm": "17"})

@@ -238,4 +238,7 @@ def _victim(prepared: PreparedPmse, i: int, d_km: float, places: LatticeBlock) -
         "offset_channels": int(prepared.offsets[i]),
         "distance_km": d_km,
         "grid_azimuth_deg": math.degrees(math.atan2(east_m, north_m)) % 360.0,
+        # What the register says of its transmitter; nothing follows from it.
+        **{name: row[name] for name in ("device_id",) if row[name]},
+        **{name: row[name] for name in ("power_dbm", "eirp_dbm") if math.isfinite(row[name])},
     }

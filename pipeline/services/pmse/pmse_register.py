@@ -35,6 +35,7 @@ from pipeline.registers.named_registers import NamedRows, with_mapped
 from pipeline.registers.transmitter_rows import at_null_island
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
+    PRINTABLE,
     IdCell,
     NumberCell,
     RejectedRow,
@@ -65,6 +66,7 @@ _Lon = Annotated[float, Field(ge=-180, le=180)]
 _Lat = Annotated[float, Field(ge=-90, le=90)]
 _Metres = Annotated[float, Field(ge=-1e8, le=1e8)]
 _Height = Annotated[float, Field(ge=0, le=900)]
+_Power = Annotated[float, Field(ge=-50, le=60)]
 # --- tables -------------------------------------------------------------------------------------------------
 
 _WantedPower = Annotated[float, Field(ge=-150, le=0)]
@@ -127,6 +129,11 @@ class PmseRow(RowModel):
         BeforeValidator(_lower),
         Field(description="open, suburban, urban or empty (the default)"),
     ] = ""
+    device_id: Annotated[
+        str, Field(max_length=64, pattern=PRINTABLE, description="up to 64 printable characters")
+    ] = ""
+    power_dbm: Annotated[_Power | None, MAY_BE_EMPTY, Field(description="-50 to 60 dBm or empty")] = None
+    eirp_dbm: Annotated[_Power | None, MAY_BE_EMPTY, Field(description="-50 to 60 dBm or empty")] = None
 
     @model_validator(mode="after")
     def _by_rules(self, info: ValidationInfo) -> PmseRow:
@@ -138,6 +145,8 @@ class PmseRow(RowModel):
                 raise row_problem(name, "value is missing", str(PmseRow.model_fields[name].description))
         if not rules.projected and at_null_island(self.lon or 0.0, self.lat or 0.0):
             raise row_problem("lon", "receiver lies at 0, 0", "the coordinates of the receiver")
+        if self.power_dbm is not None and self.eirp_dbm is not None:
+            raise row_problem("eirp_dbm", "power_dbm is given too", "one of the two")
         if self.start is not None and self.finish is not None and _ends_before(self, rules.time_zone):
             allowed = f"a time from {self.start:%Y-%m-%dT%H:%M} on"
             raise row_problem("finish", "ends before it starts", allowed, "order")
@@ -291,7 +300,11 @@ def to_dataset(rows: Sequence[PmseRow], crs: str | None, time_zone: str = "UTC")
         "freq_mhz": [row.freq_mhz for row in rows],
         "bandwidth_mhz": [row.bandwidth_mhz for row in rows],
     }
-    names = ("id", "kind", "situation", "environment")
+    numbers |= {
+        name: [math.nan if getattr(row, name) is None else getattr(row, name) for row in rows]
+        for name in ("power_dbm", "eirp_dbm")
+    }
+    names = ("id", "kind", "situation", "environment", "device_id")
     texts = {name: [getattr(row, name) for row in rows] for name in names}
     times = {
         "start_minute": [_minute(_outer(row.start, time_zone, min), _ALWAYS) for row in rows],
