@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -146,6 +147,9 @@ def withdraw(
     lower_polling: Annotated[
         int | None, typer.Option(min=60, help="Longest polling interval in s while the order stands.")
     ] = None,
+    write_area: Annotated[
+        Path | None, typer.Option(help="GeoJSON of --area to write, for `areas.exclusions` of the next run.")
+    ] = None,
 ) -> None:
     """Order to stop, at once for all answers; prints when the last device will know."""
     from pipeline.loop.device_tools import Ordered, withdraw_command
@@ -159,6 +163,7 @@ def withdraw(
         from_s=None if begin is None else int(begin.timestamp()),
         until_s=None if end is None else int(end.timestamp()),
         polling_s=lower_polling,
+        write_area=write_area,
     )
 
 
@@ -172,14 +177,50 @@ def restore(
     restore_command(number, db)
 
 
-@devices.command(name="report", epilog="Example: channelmaps devices report --out report.csv")
-def report_devices(
+@devices.command(name="stop-report", epilog="Example: channelmaps devices stop-report 1 --out silent.csv")
+def stop_report(
+    number: Annotated[int, typer.Argument(help="Number of the order.")],
+    out: Annotated[Path, typer.Option(help="CSV to write.")],
+    db: DbOption = "sqlite:///loop.db",
+) -> None:
+    """The uses that an order stops whose devices have had no contact since."""
+    from pipeline.loop.silence import stop_report_command
+
+    stop_report_command(number, out, db)
+
+
+@devices.command(epilog="Example: channelmaps devices lost --out lost.csv")
+def lost(
     out: Annotated[Path, typer.Option(help="CSV to write.")], db: DbOption = "sqlite:///loop.db"
 ) -> None:
-    """Devices, uses and refusals by kind, channel-hours by channel."""
-    from pipeline.loop.device_tools import report_command
+    """The uses of devices that said nothing for their polling interval; they count until they end."""
+    from pipeline.loop.silence import lost_command
 
-    report_command(out, db)
+    lost_command(out, db)
+
+
+@devices.command(
+    name="report",
+    epilog="Examples: channelmaps devices report --from 2026-07-01T00:00:00Z --out report.csv\n\n"
+    "channelmaps devices report --zone zone.geojson --out zone.csv",
+)
+def report_devices(
+    out: Annotated[Path, typer.Option(help="CSV to write.")],
+    db: DbOption = "sqlite:///loop.db",
+    since: Annotated[str | None, typer.Option("--from", help="UTC instant; the first if absent.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="UTC instant; until now if absent.")] = None,
+    zone: Annotated[
+        Path | None, typer.Option(help="Polygons of a coordination zone: the uses in it, by month.")
+    ] = None,
+) -> None:
+    """Devices, uses and refusals by kind, channel-hours by channel."""
+    from pipeline.loop.use_reports import Period, report_command
+    from pipeline.query.query import instant_of
+
+    begin, end = instant_of("--from", since), instant_of("--to", until)
+    from_s = -math.inf if begin is None else begin.timestamp()
+    to_s = math.inf if end is None else end.timestamp()
+    report_command(out, db, Period(from_s, to_s), zone)
 
 
 @devices.command(epilog="Example: channelmaps devices shares --out share.csv")
@@ -197,7 +238,7 @@ def placed(
     out: Annotated[Path, typer.Option(help="CSV to write.")], db: DbOption = "sqlite:///loop.db"
 ) -> None:
     """The uses that count, as `channelmaps aggregate --devices` reads them."""
-    from pipeline.loop.device_tools import placed_command
+    from pipeline.loop.use_reports import placed_command
 
     placed_command(out, db)
 

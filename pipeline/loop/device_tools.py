@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +11,16 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from pipeline.config.bonds import channel_named
 from pipeline.errors import InputError
-from pipeline.files import JsonObject, Output, check_outputs, kind_of_table, write_output_rows
+from pipeline.files import (
+    JsonObject,
+    Output,
+    check_outputs,
+    json_bytes,
+    kind_of_start,
+    kind_of_table,
+    write_output,
+    write_output_rows,
+)
 from pipeline.loop.device_rows import (
     COLUMNS,
     ContactRow,
@@ -22,19 +29,16 @@ from pipeline.loop.device_rows import (
     ids_by_key,
     read_devices,
 )
-from pipeline.loop.devices import PLACE_STEPS, device_named, store_device
+from pipeline.loop.devices import device_named, store_device
 from pipeline.loop.events import note_event
 from pipeline.loop.storage import files_of, open_storage, writing
-from pipeline.loop.tables import CONTACT, DEVICE, DEVICE_HISTORY, OFFER, REQUEST, USE, WITHDRAWAL
-from pipeline.loop.telemetry import traffic_rows
-from pipeline.loop.uses import ALIVE, GRANTED
+from pipeline.loop.tables import CONTACT, DEVICE, DEVICE_HISTORY, OFFER, USE, WITHDRAWAL
+from pipeline.loop.uses import ALIVE
 from pipeline.query.paws import instant_text
 from pipeline.rows.row_models import read_rows
 
 _BY = "register"
-_CENTI = 100.0
-_PLACED = (*ALIVE, GRANTED)  # what is only reserved does not transmit yet
-_REPORT = ("what", "name", "count", "value")
+_GEOJSON = kind_of_start("a GeoJSON file", rb"\s*\{")
 
 
 def import_command(path: Path, db: str, contacts: Path | None) -> None:
@@ -184,10 +188,16 @@ def withdraw_command(
     from_s: int | None = None,
     until_s: int | None = None,
     polling_s: int | None = None,
+    write_area: Path | None = None,
 ) -> None:
-    """Order to stop; prints when the last device will know."""
+    """Order to stop; prints when the last device will know.
+
+    ``write_area``: GeoJSON of the area to write, an exclusion for the next run.
+    """
     now_s = int(time.time())
     begin_s = now_s if from_s is None else from_s
+    if write_area is not None:
+        _check_area(ordered, write_area, db)
     with writing(open_storage(db)) as connection:
         scope, target, geometry = _scope_of(connection, ordered)
         row = {
@@ -206,6 +216,8 @@ def withdraw_command(
         last_s = connection.execute(
             select(func.max(OFFER.c.expires_at)).where(OFFER.c.expires_at > begin_s)
         ).scalar()
+    if write_area is not None and geometry is not None:
+        write_output(write_area, _exclusion(geometry, reason))
     print(f"order {number[0] if number else '?'}: {scope} {target or ''}".rstrip())
     print(f"last device stops by {instant_text(max(begin_s, int(last_s or begin_s)))}")
 
@@ -225,14 +237,14 @@ def _scope_of(connection: Connection, ordered: Ordered) -> tuple[str, str | None
                 "is no channel", field="--channel", value=ordered.channel, allowed="46"
             ) from None
     if ordered.area is not None:
-        return "area", str(ordered.area), _area_of(ordered.area)
+        return "area", str(ordered.area), area_of(ordered.area)
     for scope in ("owner", "ruleset"):
         if getattr(ordered, scope) is not None:
             return scope, str(getattr(ordered, scope)), None
     return "all", None, None
 
 
-def _area_of(path: Path) -> bytes:
+def area_of(path: Path) -> bytes:
     """The polygons of a file as one, in longitude and latitude."""
     import shapely
 
@@ -241,6 +253,24 @@ def _area_of(path: Path) -> bytes:
 
     shapes = read_frame(path).to_crs(LONLAT).geometry
     return bytes(shapely.to_wkb(shapely.union_all(shapes.to_numpy())))
+
+
+def _check_area(ordered: Ordered, path: Path, db: str) -> None:
+    if ordered.area is None:
+        raise InputError("is of an area", field="--write-area", value=path, allowed="beside --area")
+    check_outputs([Output("--write-area", path, _GEOJSON)], [ordered.area, *files_of(db)])
+
+
+def _exclusion(geometry: bytes, reason: str) -> bytes:
+    """The polygons of an order as ``areas.exclusions`` read them."""
+    import shapely
+
+    feature = {
+        "type": "Feature",
+        "properties": {"channels": "*", "reason": reason},
+        "geometry": shapely.geometry.mapping(shapely.from_wkb(geometry)),
+    }
+    return json_bytes({"type": "FeatureCollection", "features": [feature]})
 
 
 def restore_command(number: int, db: str) -> None:
@@ -253,48 +283,3 @@ def restore_command(number: int, db: str) -> None:
                 "is no order in force", field="NUMBER", value=number, allowed="a number of withdraw"
             )
         note_event(connection, "restore", _BY, str(number), {}, now_s)
-
-
-# --- reports ------------------------------------------------------------------------------------------------
-
-
-def report_command(out: Path, db: str) -> None:
-    """Write how many devices, offers, uses and refusals there are, by kind."""
-    check_outputs([Output("--out", out, kind_of_table(*_REPORT))], files_of(db))
-    with open_storage(db).connect() as connection:
-        rows = list(_report_rows(connection))
-    write_output_rows(out, _REPORT, rows)
-
-
-def _report_rows(connection: Connection) -> Iterator[Sequence[object]]:
-    for state, count in connection.execute(select(DEVICE.c.state, func.count()).group_by(DEVICE.c.state)):
-        yield "devices", state, count, ""
-    for state, count in connection.execute(select(USE.c.state, func.count()).group_by(USE.c.state)):
-        yield "uses", state, count, ""
-    hours: Counter[str] = Counter()
-    most_dbm: dict[str, float] = {}
-    now_s = int(time.time())
-    for use in connection.execute(select(USE)):
-        until_s = min(use.ended_at or use.until_at, use.until_at, max(now_s, use.from_at))
-        hours[use.channel] += max(0, until_s - use.from_at)
-        most_dbm[use.channel] = max(most_dbm.get(use.channel, -200.0), use.eirp_cdbm / _CENTI)
-    for channel, seconds in sorted(hours.items()):
-        yield "channel-hours", channel, round(seconds / 3600.0, 2), most_dbm[channel]
-    codes = select(REQUEST.c.method, REQUEST.c.code, func.count()).group_by(REQUEST.c.method, REQUEST.c.code)
-    for method, code, count in connection.execute(codes):
-        yield f"answers to {method}", code, count, ""
-    yield from traffic_rows(connection)
-    yield "offers", "", connection.execute(select(func.count()).select_from(OFFER)).scalar(), ""
-
-
-def placed_command(out: Path, db: str) -> None:
-    """Write the uses that count as a table that ``channelmaps aggregate --devices`` reads."""
-    columns = ("lon", "lat", "channel", "eirp_dbm", "device")
-    check_outputs([Output("--out", out, kind_of_table(*columns))], files_of(db))
-    with open_storage(db).connect() as connection:
-        uses = connection.execute(select(USE).where(USE.c.state.in_(_PLACED))).all()
-    rows = (
-        (use.lon_e7 / PLACE_STEPS, use.lat_e7 / PLACE_STEPS, use.channel, use.eirp_cdbm / _CENTI, use.profile)
-        for use in uses
-    )
-    write_output_rows(out, columns, rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, select, update
 
 from pipeline.loop.devices import PLACE_STEPS
 from pipeline.loop.served import Served
@@ -49,12 +49,16 @@ def settle_uses(served: Served, now_s: int) -> None:
 
 
 def _end_withdrawn(served: Served, known_s: int, now_s: int) -> None:
-    """End the uses that orders stop of which every device must know by now, a polling interval later."""
+    """End the uses that orders stop of which every device must know by now, a polling interval later.
+
+    In a channel or area nothing new begins once an order holds: such orders are read once.
+    """
     with served.engine.connect() as connection:
         orders = [one for one in orders_in_force(connection, now_s) if one.from_s <= known_s]
         if not orders:
             return
-        stopped = {**_uses_at_places(connection, served, orders), **_uses_of_devices(connection, orders)}
+        new = [one for one in orders if one.scope in OF_DEVICES or one.number not in served.ended_orders]
+        stopped = stopped_uses(connection, new)
     if stopped:
         with writing(served.engine) as connection:
             for use_id, reason in stopped.items():
@@ -63,13 +67,23 @@ def _end_withdrawn(served: Served, known_s: int, now_s: int) -> None:
     served.ended_orders.update(one.number for one in orders)
 
 
-def _uses_of_devices(connection: Connection, orders: Sequence[Order]) -> dict[int, str]:
-    """Reason by number of the uses of devices that are stopped as a whole."""
+def stopped_uses(
+    connection: Connection, orders: Sequence[Order], *which: ColumnElement[bool]
+) -> dict[int, str]:
+    """Reason by number of the uses that orders stop; of those that count, or of others by ``which``."""
+    which = which or (USE.c.state.in_(COUNTED),)
+    return {**_uses_at_places(connection, orders, which), **_uses_of_devices(connection, orders, which)}
+
+
+def _uses_of_devices(
+    connection: Connection, orders: Sequence[Order], which: Sequence[ColumnElement[bool]]
+) -> dict[int, str]:
+    """Those of devices that are stopped as a whole."""
     of_devices = [one for one in orders if one.scope in OF_DEVICES]
     if not of_devices:
         return {}
-    uses = connection.execute(select(USE.c.id, USE.c.device_key).where(USE.c.state.in_(COUNTED))).all()
-    using = select(USE.c.device_key).where(USE.c.state.in_(COUNTED))
+    uses = connection.execute(select(USE.c.id, USE.c.device_key).where(*which)).all()
+    using = select(USE.c.device_key).where(*which)
     found = connection.execute(select(DEVICE).where(DEVICE.c.device_key.in_(using)))
     rows = {row["device_key"]: dict(row) for row in found.mappings()}
     stopped: dict[int, str] = {}
@@ -82,14 +96,16 @@ def _uses_of_devices(connection: Connection, orders: Sequence[Order]) -> dict[in
     return stopped
 
 
-def _uses_at_places(connection: Connection, served: Served, orders: Sequence[Order]) -> dict[int, str]:
-    """The same of channels and areas, in which nothing new begins once an order holds: each is read once."""
+def _uses_at_places(
+    connection: Connection, orders: Sequence[Order], which: Sequence[ColumnElement[bool]]
+) -> dict[int, str]:
+    """Those of channels and in areas."""
     of_places = [one for one in orders if one.scope not in OF_DEVICES]
-    if all(one.number in served.ended_orders for one in of_places):
+    if not of_places:
         return {}
     columns = (USE.c.id, USE.c.channel, USE.c.lon_e7, USE.c.lat_e7, USE.c.radius_m)
     stopped: dict[int, str] = {}
-    for use in connection.execute(select(*columns).where(USE.c.state.in_(COUNTED))):
+    for use in connection.execute(select(*columns).where(*which)):
         place = ((use.lon_e7 / PLACE_STEPS, use.lat_e7 / PLACE_STEPS),)
         channels = {"*", *channel_numbers(use.channel)}
         for order in of_places:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import select, text, update
+from sqlalchemy import insert, select, text, update
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -17,8 +19,9 @@ from pipeline.cli.main import app
 from pipeline.errors import InputError
 from pipeline.loop.events import first_broken_event
 from pipeline.loop.storage import open_storage, writing
-from pipeline.loop.tables import METADATA, OFFER
+from pipeline.loop.tables import METADATA, OFFER, REQUEST, USE
 from pipeline.loop.use_states import settle_uses
+from pipeline.registers.areas import read_exclusions
 from tests.loop.databases import is_sqlite, rows, url_of
 from tests.loop.scene import BEGIN, RATES_OFF, ask, desc, place, publish_examples, serving, used
 
@@ -54,6 +57,10 @@ def client(results: Path, tmp_path: Path):
 @pytest.fixture
 def db(tmp_path: Path) -> str:
     return url_of(tmp_path)
+
+
+def table(path: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(Path(path).read_text(encoding="utf-8").splitlines()))
 
 
 def run(*line: str) -> str:
@@ -362,6 +369,52 @@ def test_running_uses_of_withdrawn_channels_and_areas_end(
     assert {channel for channel, _, state in states(tmp_path) if state == "withdrawn"} == ended
 
 
+def test_who_was_not_contact_since_an_order_and_who_is_lost(
+    client: TestClient, tmp_path: Path, db: str
+) -> None:
+    """Two devices on air in channels 46 and 47, an order for both: one asks again, the other says nothing."""
+    for serial, hz in (("1", 670e6), ("2", 678e6)):
+        ask(client, "getSpectrum", deviceDesc=desc(serialNumber=serial))
+        assert notify(client, used(hz, 20.0), deviceDesc=desc(serialNumber=serial)) == 0
+    served = client.app.state.worker.served
+    client.app.state.worker.journal.flush()
+    begin_s = int(BEGIN.timestamp())
+    at = "2026-12-05T08:02:00Z"
+    area = area_of(tmp_path, 15.22, 15.23)
+    written = ["--write-area", f"{tmp_path}/stop.geojson"]
+    run("devices", "withdraw", "--area", area, "--reason", "rescue", "--from", at, *written, "--db", db)
+    run("devices", "withdraw", "--channel", "30", "--reason", "x", "--from", at, "--db", db)
+    with writing(served.engine) as connection:  # a later word of the first
+        keys = connection.execute(select(USE.c.device_key).order_by(USE.c.id)).scalars().all()
+        connection.execute(
+            insert(REQUEST).values(
+                created_at=begin_s + 300, method="getSpectrum", device_key=keys[0], code=0, ms=1.0
+            )
+        )
+    out = f"{tmp_path}/out.csv"
+    for number, silent in (("1", ["47"]), ("2", [])):
+        said = run("devices", "stop-report", number, "--out", out, "--db", db)
+        assert (
+            said == f"order {number}: {2 - 2 * (number == '2')} uses, {len(silent)} without a contact since\n"
+        )
+        assert [row["channel"] for row in table(out)] == silent
+    settle_uses(served, begin_s + 1000)
+    run("devices", "lost", "--out", out, "--db", db)
+    (row,) = [row for row in table(out) if row["state"] == "lost"]
+    assert (row["channel"], row["eirp_dbm"], row["last_contact_at"][:16]) == (
+        "47",
+        "20.0",
+        "2026-12-05T08:00",
+    )
+    (shape,) = read_exclusions([Path(written[1])])
+    assert (shape.channels, shape.values["reason"]) == (None, "rescue")
+    assert shape.shape.bounds == pytest.approx((15.22, 46.39, 15.23, 46.41))
+    with pytest.raises(InputError, match="--write-area"):
+        run("devices", "withdraw", "--all", "--reason", "x", *written, "--db", db)
+    with pytest.raises(InputError, match="no order that stands"):
+        run("devices", "stop-report", "9", "--out", out, "--db", db)
+
+
 def test_withdrawn_channels_and_areas_vanish(client: TestClient, tmp_path: Path, db: str) -> None:
     def channels(**members: Any) -> list[int]:
         return [one["channel"] for one in ask(client, "getSpectrum", **members)["result"]["channels"]]
@@ -394,6 +447,37 @@ def test_reports(client: TestClient, tmp_path: Path, db: str) -> None:
     assert "uses,active,1," in (tmp_path / "report.csv").read_text()
     run("devices", "placed", "--out", f"{tmp_path}/placed.csv", "--db", db)
     assert (tmp_path / "placed.csv").read_text().splitlines()[1] == "15.2206,46.4003,46,30.0,fixed30"
+
+
+def test_report_of_a_period_and_a_zone_by_hand(tmp_path: Path, db: str) -> None:
+    """A use over the end of August, 2 h and 3 h; one of a whole day far away."""
+    aug_31_22h_s = int(datetime(2026, 8, 31, 22, tzinfo=UTC).timestamp())
+    common = {
+        "run_id": "r", "profile": "fixed30", "layers": ["fixed30"], "start_hz": 670e6, "stop_hz": 678e6,
+        "radius_m": 20.0, "body_sha256": "", "created_at": aug_31_22h_s, "from_at": aug_31_22h_s,
+        "state": "ended", "device_key": "k",
+    }  # fmt: skip
+    short = {"channel": "46", "eirp_cdbm": 2999, "lon_e7": 152_249_000, "lat_e7": 464_000_000}
+    long = {"channel": "30", "eirp_cdbm": -50, "lon_e7": 150_000_000, "lat_e7": 464_000_000}
+    with writing(open_storage(db)) as connection:
+        for one, hours in ((short, 5), (long, 24)):
+            until_s = aug_31_22h_s + 3600 * hours
+            connection.execute(insert(USE).values(common | one | {"until_at": until_s, "ended_at": until_s}))
+    out, period = f"{tmp_path}/out.csv", ["--from", "2026-08-31T23:00:00Z", "--to", "2026-09-01T01:00:00Z"]
+    for options, expected in (
+        ([], {("30", "24.0", "-0.5"), ("46", "5.0", "29.99")}),
+        (period, {("30", "2.0", "-0.5"), ("46", "2.0", "29.99")}),
+        (["--from", "2026-09-01T12:00:00Z"], {("30", "10.0", "-0.5")}),
+    ):
+        run("devices", "report", "--out", out, "--db", db, *options)
+        hours_of = [row for row in table(out) if row["what"] == "channel-hours"]
+        assert {(row["name"], row["count"], row["value"]) for row in hours_of} == expected
+    zone, out = ["--zone", area_of(tmp_path, 15.22, 15.23)], f"{tmp_path}/zone.csv"
+    for options, hours in (([], ["2.0", "3.0"]), (period, ["1.0", "1.0"])):
+        run("devices", "report", "--out", out, "--db", db, *zone, *options)
+        common_cells = {"channel": "46", "eirp_from_dbm": "20", "lon": "15.22", "lat": "46.4", "uses": "1"}
+        months = zip(("2026-08", "2026-09"), hours, strict=True)
+        assert table(out) == [{"month": name, **common_cells, "hours": h} for name, h in months]
 
 
 def test_nothing_of_devices_is_published(results: Path, tmp_path: Path) -> None:

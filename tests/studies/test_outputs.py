@@ -105,6 +105,8 @@ COMMANDS = {
     ),
     "devices export": Command("devices export --db sqlite:///links.csv", ("--out",), "links.csv"),
     "devices report": Command("devices report --db sqlite:///links.csv", ("--out",), "links.csv"),
+    "devices lost": Command("devices lost --db sqlite:///links.csv", ("--out",), "links.csv"),
+    "devices stop-report": Command("devices stop-report 1 --db sqlite:///links.csv", ("--out",), "links.csv"),
     "devices shares": Command("devices shares --db sqlite:///links.csv", ("--out",), "links.csv"),
     "devices placed": Command("devices placed --db sqlite:///links.csv", ("--out",), "links.csv"),
     "links": Command("links links.csv", ("--out",), "links.csv", "links.csv"),
