@@ -95,6 +95,7 @@ def test_levels_and_priorities_below_the_floor_count_it_whatever_the_least_power
     assert limit_dbm(asked, tables, tolerated_dbm) == -math.inf
 
 
+@pytest.mark.slow
 def test_maps_and_their_budgets_have_the_floor(tmp_path, repository):
     """On a territory: every limit in the next channel is what the two lines leave of the stored map."""
     from tests.dtt.test_dtt_budget import check_sums

@@ -107,6 +107,7 @@ def test_station_closes_what_is_nearer_than_its_distance(
     assert told.victim["id"] == "S"
 
 
+@pytest.mark.slow
 def test_country_closes_what_is_nearer_than_the_largest_distance(tmp_path: Path, repository: Path) -> None:
     west, south = lonlat_deg(957_000.0, 60_000.0)
     land = shapely.box(west, south - 3, west + 2, south + 3)

@@ -305,6 +305,7 @@ def said_as_json(
     return end.value.code, json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_plausibility_of_the_default_territory_as_json(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

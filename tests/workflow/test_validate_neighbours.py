@@ -42,6 +42,7 @@ def test_faulty_trigger_table_is_refused_before_anything_is_computed(slovenia, t
         validate_command(slovenia)
 
 
+@pytest.mark.slow
 def test_land_without_data_is_named(slovenia, capsys):
     change(slovenia, "HU: {coverage: true}", "HU: {}")
     change(slovenia, "AT: {coverage: true}", "AT: {unaffected: test}")
