@@ -542,6 +542,7 @@ def test_two_percentages_of_time_count_by_the_stricter(tmp_path, repository):
     assert difference_db.min() > -0.021
 
 
+@pytest.mark.slow
 def test_stations_are_protected_by_rules_of_their_own(tmp_path, repository):
     """One not at all, one by a dq stricter than the device's, one by a threshold, one as the territory."""
     device = {"height_m": 10.0, "dq_pct": 7.0}
