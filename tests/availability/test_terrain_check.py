@@ -154,7 +154,7 @@ def test_victim_and_published_loss_are_those_that_explain_finds(hilly, checks):
                 term.note for term in budget.terms if n in far and term.name == "antenna discrimination"
             }
             compared += 1
-    assert compared > 30
+    assert compared > 20
     assert "orthogonal polarisation" in notes
 
 
@@ -170,7 +170,7 @@ def test_loss_over_terrain_is_that_of_the_recommendation(hilly, checks):
             exact_db = hilly.loss_by_definition_db(*ends)
             assert check.paths.terrain_db[n] == pytest.approx(exact_db, abs=0.03)
             compared += 1
-    assert compared > 30
+    assert compared > 20
 
 
 def test_wave_is_vertical_where_the_device_says_so(hilly):
