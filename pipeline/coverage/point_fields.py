@@ -162,9 +162,7 @@ def point_fields(
         lookup_room(every.size),
     )
     if environments is not None:
-        add_environments(
-            model.f_mhz[stations.offset[number] + 1], environments, np.arange(lon_deg.size), field_dbuvm
-        )
+        add_environments(model.f_mhz[stations.offset[number] + 1], environments, every, field_dbuvm)
     return field_dbuvm, d_km
 
 

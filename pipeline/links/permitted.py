@@ -143,9 +143,7 @@ def television_not_counted(permits: Permits) -> str:
         path = permits.run.build / "coverage" / f"ch{channel:02d}_servers.json"
         if path.is_file():
             listed = json.loads(path.read_text(encoding="utf-8"))["transmitters"]
-            stations |= {
-                one["id"]: one.get("country", "") for one in listed if one.get("channel", channel) == channel
-            }
+            stations |= {one["id"]: one["country"] for one in listed if one["channel"] == channel}
     home = ("", *permits.config.territory.home)
     abroad = sorted(Counter(country for country in stations.values() if country not in home).items())
     told = ", ".join(f"{count} of {country}" for country, count in abroad) or "none is known"

@@ -22,7 +22,7 @@ import shapely
 import yaml
 
 from tests.bench.common import shared_folder
-from tests.bench.italy_network import COLUMNS, deal_channels, pattern
+from tests.bench.italy_network import TELEVISION_ALONE, Site, deal_channels, pattern, write_register
 
 SITES = 4000
 FOLDER = Path("build") / "bench-europe"
@@ -54,18 +54,6 @@ territory:
 grid: {{crs: "EPSG:3035", resolution_m: 1000.0}}
 population: {{places: {folder}/places.csv}}
 registers: {{transmitters: [{folder}/transmitters.csv]}}
-channels:
-  plan: [{{first_channel: 21, last_channel: 69, first_centre_mhz: 474.0, width_mhz: 8.0}}]
-  wsd: ["21-60"]
-services:
-  dtt: {{status: evaluate}}
-  foreign_dtt: {{status: out_of_scope, reason: benchmark}}
-  pmse: {{status: out_of_scope, reason: benchmark}}
-  radio_astronomy: {{status: out_of_scope, reason: benchmark}}
-  aeronautical: {{status: out_of_scope, reason: benchmark}}
-  mobile: {{status: out_of_scope, reason: benchmark}}
-  ppdr: {{status: out_of_scope, reason: benchmark}}
-  fixed: {{status: out_of_scope, reason: benchmark}}
 """
 
 
@@ -121,7 +109,7 @@ def write_territory(world: Path) -> tuple[Path, float]:
     lon_deg, lat_deg, country = _sites(home)
     _write_places(folder / "places.csv", lon_deg, lat_deg)
     _write_register(folder / "transmitters.csv", lon_deg, lat_deg, country)
-    text = CONFIG.format(folder=folder, box=list(BOX_DEG), home=sorted(home["code"]))
+    text = CONFIG.format(folder=folder, box=list(BOX_DEG), home=sorted(home["code"])) + TELEVISION_ALONE
     shipped = yaml.safe_load(Path("configs/slovenia.yaml").read_text(encoding="utf-8"))
     text += yaml.safe_dump({"coverage": shipped["coverage"], "devices": shipped["devices"][:1]})
     config_path = folder / "europe.yaml"
@@ -153,28 +141,17 @@ def _write_places(out: Path, lon_deg: np.ndarray, lat_deg: np.ndarray) -> None:
 def _write_register(out: Path, lon_deg: np.ndarray, lat_deg: np.ndarray, country: np.ndarray) -> None:
     rng = np.random.default_rng(9)
     channels = deal_channels(lon_deg, lat_deg, middle_deg=52.0)
-    with out.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
-        writer.writeheader()
-        for site in range(len(lon_deg)):
-            common = {
-                "site": f"generated {site}",
-                "lon": f"{lon_deg[site]:.5f}",
-                "lat": f"{lat_deg[site]:.5f}",
-                "bandwidth_mhz": 8,
-                "erp_kw": round(float(10 ** rng.uniform(-0.7, 1.7)), 3),
-                "antenna_height_agl_m": round(float(rng.uniform(50.0, 250.0)), 1),
-                "site_height_asl_m": 0,
-                "polarisation": "V" if site % 9 == 0 else "H",
-                "pattern_azimuth_attenuation_db": pattern(rng),
-                "system": "DVB-T2",
-                "multiplex_mode": "256QAM 3/5",
-                "country": country[site],
-            }
-            for channel in channels[site]:
-                own = {
-                    "id": f"E{site:04d}-{channel}",
-                    "channel": channel,
-                    "centre_mhz": 474 + 8 * (channel - 21),
-                }
-                writer.writerow(common | own)
+    sites = (
+        Site(
+            number=number,
+            lon_deg=lon_deg[number],
+            lat_deg=lat_deg[number],
+            erp_kw=float(10 ** rng.uniform(-0.7, 1.7)),
+            agl_m=float(rng.uniform(50.0, 250.0)),
+            asl_m=0,
+            pattern=pattern(rng),
+            country=country[number],
+        )
+        for number in range(len(lon_deg))
+    )
+    write_register(out, sites, channels, "E{:04d}-{}")

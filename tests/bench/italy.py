@@ -29,7 +29,7 @@ from pipeline.grid.kept_records import parts_by_job
 from pipeline.plan.plan import load_plan, tiles_of
 from pipeline.territory.codes import Surface
 from tests.bench.common import shared_folder
-from tests.bench.italy_network import CHANNELS, write_network
+from tests.bench.italy_network import CHANNELS, TELEVISION_ALONE, write_network
 
 SOUTH_DEG = 36.0
 CHANNEL = 30
@@ -53,18 +53,6 @@ grid: {{crs: "EPSG:3035", resolution_m: 100.0}}
 population: {{raster: {data}/population_istat2023_30s.tif}}
 terrain: {{dem: [{dem}]}}
 registers: {{transmitters: [{register}]}}
-channels:
-  plan: [{{first_channel: 21, last_channel: 69, first_centre_mhz: 474.0, width_mhz: 8.0}}]
-  wsd: ["21-60"]
-services:
-  dtt: {{status: evaluate}}
-  foreign_dtt: {{status: out_of_scope, reason: benchmark}}
-  pmse: {{status: out_of_scope, reason: benchmark}}
-  radio_astronomy: {{status: out_of_scope, reason: benchmark}}
-  aeronautical: {{status: out_of_scope, reason: benchmark}}
-  mobile: {{status: out_of_scope, reason: benchmark}}
-  ppdr: {{status: out_of_scope, reason: benchmark}}
-  fixed: {{status: out_of_scope, reason: benchmark}}
 """
 
 
@@ -144,7 +132,7 @@ def write_territory(data: Path) -> Path:
     register = FOLDER / "transmitters.csv"
     write_network(data, register, south_deg=SOUTH_DEG)
     dem = widen_terrain(data / "dem_globe_30s.tif", FOLDER / "dem.tif")
-    text = CONFIG.format(data=data, south=SOUTH_DEG, register=register, dem=dem)
+    text = CONFIG.format(data=data, south=SOUTH_DEG, register=register, dem=dem) + TELEVISION_ALONE
     # Receivers and device as in the default territory.
     shipped = yaml.safe_load(Path("configs/slovenia.yaml").read_text(encoding="utf-8"))
     text += yaml.safe_dump({"coverage": shipped["coverage"], "devices": shipped["devices"][:1]})

@@ -7,7 +7,9 @@ used least within 150 km come first. The same inputs give the same network.
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import rasterio
@@ -17,6 +19,20 @@ CHANNELS_PER_SITE = 5
 CHANNELS = range(21, 61)
 SQUARE_CELLS = 30  # quarter of a degree on the 30" raster
 REUSE_KM = 150.0
+# Of the territory files of generated networks: the plan, and television alone.
+TELEVISION_ALONE = """channels:
+  plan: [{first_channel: 21, last_channel: 69, first_centre_mhz: 474.0, width_mhz: 8.0}]
+  wsd: ["21-60"]
+services:
+  dtt: {status: evaluate}
+  foreign_dtt: {status: out_of_scope, reason: benchmark}
+  pmse: {status: out_of_scope, reason: benchmark}
+  radio_astronomy: {status: out_of_scope, reason: benchmark}
+  aeronautical: {status: out_of_scope, reason: benchmark}
+  mobile: {status: out_of_scope, reason: benchmark}
+  ppdr: {status: out_of_scope, reason: benchmark}
+  fixed: {status: out_of_scope, reason: benchmark}
+"""
 COLUMNS = [
     "id",
     "site",
@@ -36,32 +52,63 @@ COLUMNS = [
 ]
 
 
+class Site(NamedTuple):
+    """A mast of a generated network."""
+
+    number: int
+    lon_deg: float
+    lat_deg: float
+    erp_kw: float
+    agl_m: float
+    asl_m: int
+    pattern: str
+    country: str
+
+
 def write_network(folder: Path, out: Path, *, south_deg: float) -> None:
     """Write the register of the generated network from the terrain and population rasters of ``folder``."""
     lon_deg, lat_deg, height_m, people = _sites(folder, south_deg)
     channels = deal_channels(lon_deg, lat_deg)
     rng = np.random.default_rng(2405)
+    sites = (
+        Site(
+            number=number,
+            lon_deg=lon_deg[number],
+            lat_deg=lat_deg[number],
+            erp_kw=float(np.clip(people[number] / 2.0e4, 0.2, 50.0)),
+            agl_m=float(rng.uniform(25.0, 100.0)),
+            asl_m=height_m[number],
+            pattern=pattern(rng),
+            country="IT",
+        )
+        for number in range(len(lon_deg))
+    )
+    write_register(out, sites, channels, "G{:03d}-{}")
+
+
+def write_register(out: Path, sites: Iterable[Site], channels: Sequence[list[int]], name: str) -> None:
+    """Write the assignments of sites; ``name`` of site and channel is their id."""
     with out.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS)
         writer.writeheader()
-        for site in range(len(lon_deg)):
+        for site in sites:
             common = {
-                "site": f"generated {site}",
-                "lon": f"{lon_deg[site]:.5f}",
-                "lat": f"{lat_deg[site]:.5f}",
+                "site": f"generated {site.number}",
+                "lon": f"{site.lon_deg:.5f}",
+                "lat": f"{site.lat_deg:.5f}",
                 "bandwidth_mhz": 8,
-                "erp_kw": round(float(np.clip(people[site] / 2.0e4, 0.2, 50.0)), 3),
-                "antenna_height_agl_m": round(float(rng.uniform(25.0, 100.0)), 1),
-                "site_height_asl_m": height_m[site],
-                "polarisation": "V" if site % 9 == 0 else "H",
-                "pattern_azimuth_attenuation_db": pattern(rng),
+                "erp_kw": round(site.erp_kw, 3),
+                "antenna_height_agl_m": round(site.agl_m, 1),
+                "site_height_asl_m": site.asl_m,
+                "polarisation": "V" if site.number % 9 == 0 else "H",
+                "pattern_azimuth_attenuation_db": site.pattern,
                 "system": "DVB-T2",
                 "multiplex_mode": "256QAM 3/5",
-                "country": "IT",
+                "country": site.country,
             }
-            for channel in channels[site]:
+            for channel in channels[site.number]:
                 own = {
-                    "id": f"G{site:03d}-{channel}",
+                    "id": name.format(site.number, channel),
                     "channel": channel,
                     "centre_mhz": 474 + 8 * (channel - 21),
                 }

@@ -111,7 +111,11 @@ class Case:
         save(f"coverage/ch{CHANNEL}_class.tif", classes, ["served", "server", "mode"], 65535)
         save("territory/surface.tif", self.surface[np.newaxis], ["surface"], 255)
         save("territory/coastal.tif", self.coastal[np.newaxis], ["coastal"], 255)
-        rows = [{"id": f"S{number}", "polarisation": p} for number, p in enumerate(POLARISATIONS, start=1)]
+        common = {"channel": CHANNEL, "country": ""}
+        rows = [
+            {"id": f"S{number}", "polarisation": p} | common
+            for number, p in enumerate(POLARISATIONS, start=1)
+        ]
         servers = {"transmitters": rows, "modes": MODES}
         (self.folder / f"coverage/ch{CHANNEL}_servers.json").write_text(json.dumps(servers))
 
