@@ -7,7 +7,7 @@ folders are in ``docs/architecture.md``.
 |---|---|---|---|
 | territory | boundaries, population | surface, country, coastal, population | codes, population |
 | registers | transmitter registers | (in memory) checked tables | MHz, kW, m, deg |
-| terrain | terrain model, land mask | sweeps by 1-degree square | m, km, deg |
+| terrain | terrain model, land mask | sweeps by terrain tile | m, km, deg |
 | propagation | - | (functions) field and loss | dB(uV/m), dB |
 | coverage | territory, registers, terrain | fields, nuisance, best server, probability | dB(uV/m), 1 |
 | dtt | coverage, ratio tables | limits around the victims of a channel | dBm |

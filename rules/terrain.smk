@@ -1,4 +1,4 @@
-# Radial sweeps of the masts in one 1-degree square.
+# Radial sweeps of the masts in one terrain tile.
 rule terrain:
     input:
         territory=build_files(*run_files.territory_files(PLAN)),
@@ -17,7 +17,7 @@ rule terrain:
         derived.shell_line("terrain")
 
 
-# Losses from the masts in one 1-degree square; without outputs, as the next one, for models that have no tables.
+# Losses from the masts in one tile; without outputs, as the next one, for models that have no tables.
 rule losses:
     input:
         territory=build_files(*run_files.territory_files(PLAN)),

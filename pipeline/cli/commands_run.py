@@ -135,7 +135,7 @@ def job(
     build: Annotated[Path, typer.Option(help="Folder of the territory's intermediates.")],
     threads: ThreadsOption = 1,
     channel: ChannelOption | None = None,
-    tile: Annotated[str | None, typer.Option(help="1-degree square, e.g. n46e014.")] = None,
+    tile: Annotated[str | None, typer.Option(help="Terrain tile, e.g. n46e014.")] = None,
     device: Annotated[str | None, typer.Option(help="Id of a device profile.")] = None,
     key: Annotated[str, typer.Option(help="What the job depends on, for its record.")] = "",
     memory_mb: Annotated[int, typer.Option(min=512, help="MiB that the job may use.")] = 1536,

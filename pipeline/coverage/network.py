@@ -76,17 +76,18 @@ def with_countries(config: Config, transmitters: xr.Dataset) -> xr.Dataset:
 def station_details(
     config: Config, transmitters: xr.Dataset, ground_asl_m: NDArray[np.float64]
 ) -> list[dict[str, object]]:
-    """Place, mast, heights and guard interval of every transmitter, for the account of a limit.
+    """Place, mast, its tile, heights and guard interval of every transmitter, for the account of a limit.
 
     Ground above sea level [transmitter] where it is known, the guard interval where it belongs to a network,
     its type and the rule of its own by which it is protected where the register has them.
     """
     guard, details = guard_intervals(transmitters, config.coverage), []
-    names = ("lon_deg", "lat_deg", "antenna_height_agl_m", "mast", "sfn")
+    names = ("lon_deg", "lat_deg", "antenna_height_agl_m", "mast", "tile", "sfn")
     columns = [transmitters[name].values.tolist() for name in names]
     rows = zip(*columns, ground_asl_m.tolist(), _own_rules(transmitters), strict=True)
-    for row, (lon_deg, lat_deg, agl_m, mast, sfn, ground_m, own_rule) in enumerate(rows):
-        found: dict[str, object] = {"lon": lon_deg, "lat": lat_deg, "antenna_agl_m": agl_m, "mast": mast}
+    for row, (lon_deg, lat_deg, agl_m, mast, tile, sfn, ground_m, own_rule) in enumerate(rows):
+        found: dict[str, object] = {"lon": lon_deg, "lat": lat_deg, "antenna_agl_m": agl_m}
+        found |= {"mast": mast, "tile": tile}
         if math.isfinite(ground_m):
             found["ground_asl_m"] = ground_m
         if sfn:

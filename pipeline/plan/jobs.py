@@ -92,6 +92,7 @@ _ROWS = (
         settings=("terrain", "-terrain.clutter", "channels.plan"),
         wildcards=("tile",),
         rows="rows_of_tile",
+        values=("basis",),
         threads="tiles",
     ),
     Job(
@@ -113,6 +114,7 @@ _ROWS = (
         ),
         wildcards=("tile",),
         rows="rows_of_losses",
+        values=("basis",),
         uses=("models",),
         threads="tiles",
     ),

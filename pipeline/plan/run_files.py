@@ -51,17 +51,17 @@ def terrain_files(plan: Plan, channel: int) -> list[str]:
 
 
 def sweep_files(plan: Plan, tile: str) -> list[str]:
-    """Sweeps of one 1-degree square, relative to the build folder."""
+    """Sweeps of one terrain tile, relative to the build folder."""
     return [f"terrain/{tile}.npz"]
 
 
 def loss_files(plan: Plan, tile: str) -> list[str]:
-    """Losses from the masts of one square, relative to the build folder; none if the model has no tables."""
+    """Losses from the masts of one tile, relative to the build folder; none if the model has no tables."""
     return [f"losses/{tile}.npz"] if sees_profiles(plan.config.propagation.coverage_model) else []
 
 
 def all_loss_files(plan: Plan) -> list[str]:
-    """Losses from the masts of all squares, relative to the build folder."""
+    """Losses from the masts of all tiles, relative to the build folder."""
     return [name for tile in plan.tiles for name in loss_files(plan, tile)]
 
 

@@ -22,7 +22,6 @@ from pipeline.grid import raster
 from pipeline.grid.layer_files import layer_file, make_layer, raster_of, two_digits
 from pipeline.hashing import file_sha256, json_hash
 from pipeline.quantise import to_step
-from pipeline.registers.transmitters import tile_name
 from pipeline.terrain.loss_tables import read_regimes
 
 _OFF_LAND = 65535
@@ -61,7 +60,7 @@ def _stations(build: Path, channel: int, numbers: Iterable[int]) -> dict[int, Se
     for number in numbers:
         row = listed[number - 1]
         place = (float(row["lon"]), float(row["lat"]))
-        tables = build / "losses" / f"{tile_name(*place)}.npz"
+        tables = build / "losses" / f"{row['tile']}.npz"
         found[number] = Server(
             *place, read_regimes(tables, row["mast"], row["channel"], row["polarisation"] == "V")
         )

@@ -42,6 +42,7 @@ from pipeline.registers.same_station import (
     with_common_networks,
     with_one_spelling,
 )
+from pipeline.registers.terrain_tiles import with_tiles
 from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow, inside_box
 from pipeline.rows.row_models import RejectedRow, refuse_unless_lenient
 
@@ -193,6 +194,8 @@ def _read_rows(
 def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
     """The register that a territory file names, as strictly as it says; see ``read_transmitters``.
 
+    With the terrain tile of each mast besides (``terrain_tiles.py``).
+
     A mode that the table of modes does not name is a fault of its row, and so is a second record of a station
     (``same_station.twins``) unless ``registers.accept`` names one of them: then they are one network.
     """
@@ -220,7 +223,7 @@ def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
         rejected = [*rejected, *seconds]
         transmitters.attrs["rejected_rows"] = len(rejected)
         pairs = list(twins(transmitters))
-    return with_common_networks(transmitters, pairs), rejected
+    return with_tiles(with_common_networks(transmitters, pairs)), rejected
 
 
 def _without(transmitters: xr.Dataset, ids: Sequence[str]) -> xr.Dataset:
@@ -242,13 +245,12 @@ def to_dataset(rows: Sequence[TransmitterRow]) -> xr.Dataset:
 
     Numbers not given are NaN, texts not given empty. ``attenuation_db`` float32 [transmitter, azimuth];
     ``vertical_attenuation_db`` float32 [transmitter, depression], NaN where none is given; ``mast`` the key
-    of stations that share one terrain sweep; ``tile`` the 1-degree square of the mast.
+    of stations that share one terrain sweep.
     """
     variables: dict[str, _Variable] = {name: _variable(rows, *source) for name, source in _VARIABLES.items()}
     horizontal = [expand_pattern(row.pattern_azimuth_attenuation_db) for row in rows]
     vertical = [_vertical_table(row) for row in rows]
     variables["mast"] = (("transmitter",), _texts([_mast_key(row) for row in rows]), {})
-    variables["tile"] = (("transmitter",), _texts([tile_name(row.lon, row.lat) for row in rows]), {})
     variables["attenuation_db"] = (("transmitter", "azimuth"), _stack(horizontal, AZIMUTHS), {"units": "dB"})
     variables["vertical_attenuation_db"] = (
         ("transmitter", "depression"),
@@ -264,12 +266,6 @@ def _mast_key(row: TransmitterRow) -> str:
     place = f"{row.lon:.6f}_{row.lat:.6f}"
     key = f"{place}_{_given(row.antenna_height_agl_m):.1f}_{_given(row.site_height_asl_m)}"
     return key if row.haat_m is None else f"{key}_{row.haat_m}"
-
-
-def tile_name(lon_deg: float, lat_deg: float) -> str:
-    """Name of the 1-degree square by its south-west corner, such as ``n46e014``."""
-    south, west = math.floor(lat_deg), math.floor(lon_deg)
-    return f"{'n' if south >= 0 else 's'}{abs(south):02d}{'e' if west >= 0 else 'w'}{abs(west):03d}"
 
 
 def summary(dataset: xr.Dataset) -> dict[str, int]:

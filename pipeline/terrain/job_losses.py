@@ -1,4 +1,4 @@
-"""Job losses: losses from the masts of a 1-degree square by a model that sees the whole profile.
+"""Job losses: losses from the masts of a terrain tile by a model that sees the whole profile.
 
 Input: register, padded grid, land mask, terrain model. Output: ``losses/<tile>.npz``, tables by mast, channel
 and polarisation.
@@ -7,25 +7,42 @@ and polarisation.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.errors import InputError
+from pipeline.grid.grid import Box
+from pipeline.grid.kept_records import digest_of
 from pipeline.grid.raster import read
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.registers.transmitters import read_register
 from pipeline.terrain.elevation import elevation_of
+from pipeline.terrain.kept_squares import keep_squares, kept_squares
 from pipeline.terrain.land_cover import load_land_cover
-from pipeline.terrain.loss_tables import MastLosses, require_known, run, table_name, waves_of, write_losses
+from pipeline.terrain.loss_tables import (
+    MastLosses,
+    SquareLosses,
+    read_square,
+    require_known,
+    run,
+    stored_lattice,
+    table_name,
+    waves_of,
+    write_losses,
+)
 from pipeline.terrain.path_profiles import ProfileGround, profile_ground
-from pipeline.terrain.records import Mast, SweepSettings
+from pipeline.terrain.records import LonLatRaster, Mast, SweepSettings
 from pipeline.terrain.sweep import TcaLattice, dem_step_km, tca_lattice, view_of
 from pipeline.terrain.tile_sweeps import (
     above_ground,
     box_around,
+    by_square,
     grid_lattice_deg,
     masts_of_tile,
     on_lattice,
@@ -37,34 +54,87 @@ from pipeline.territory.masks import is_land
 _BESIDE_KM = 2.0
 
 
-def main(config: Config, build: Path, *, threads: int, tile: str) -> None:
-    """Tables of the masts of one 1-degree square to ``<build>/losses/<tile>.npz``."""
+def main(config: Config, build: Path, *, threads: int, tile: str, basis: str = "") -> None:
+    """Tables of the masts of one terrain tile to ``<build>/losses/<tile>.npz``.
+
+    ``basis``: hash of code and settings, by which squares of the last run may hold; empty: all is computed.
+    """
     register, _ = read_register(config)
-    masts = masts_of_tile(register, tile)
     reach, surface = (read(build / "territory" / f"{name}.tif") for name in ("reach", "surface"))
-    lon_deg, lat_deg = grid_lattice_deg(reach.attrs["grid"])
+    lattice_deg = grid_lattice_deg(reach.attrs["grid"])
     # Only on land there are receivers.
     needed = on_lattice((reach.values == 1) & is_land(surface.values))
     land = read_land(build / "territory" / "land_lonlat.tif")
-    sites = [np.array([getattr(mast, name) for mast in masts]) for name in ("lon_deg", "lat_deg")]
-    box = box_around(np.append(sites[0], lon_deg), np.append(sites[1], lat_deg), _BESIDE_KM)
+    squares = by_square(masts_of_tile(register, tile))
+    follow_from = {name: _what_counts(register, masts) for name, masts in squares.items()}
+    basis = basis and digest_of(basis, lattice_deg, needed, land)
+    path, numbers = build / "losses" / f"{tile}.npz", [0, 0]
+    earlier, kept = kept_squares(path, basis, follow_from)
+    ground_of = lru_cache(maxsize=1)(partial(_ground_in, config, land))
+
+    def computed() -> Iterator[SquareLosses]:
+        for name, masts in squares.items():
+            if name in kept:
+                found = read_square(earlier, [mast.key for mast in masts])
+            else:
+                ground, elevation = ground_of(_box_of(masts, lattice_deg))
+                found = _of_square(
+                    config, register, masts, ground, elevation, lattice_deg, needed, threads=threads
+                )
+            numbers[:] = numbers[0] + len(masts), numbers[1] + len(found.tables)
+            yield found
+
+    write_losses(path, computed())
+    keep_squares(path, basis, follow_from, kept)
+    print(f"losses {tile}: {numbers[0]} masts, {numbers[1]} tables", file=sys.stderr)
+
+
+def _what_counts(register: xr.Dataset, masts: Sequence[Mast]) -> str:
+    """Digest of masts with their channels and polarisations."""
+    rows = np.isin(register["mast"].values, [mast.key for mast in masts])
+    columns = [register[name].values[rows].tolist() for name in ("mast", "channel", "polarisation")]
+    return digest_of(sorted(set(zip(*columns, strict=True))))
+
+
+def _box_of(masts: Sequence[Mast], lattice_deg: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Box:
+    """Box in degrees around masts and grid."""
+    sites = ([mast.lon_deg for mast in masts], [mast.lat_deg for mast in masts])
+    lon_deg, lat_deg = (np.append(*parts) for parts in zip(sites, lattice_deg, strict=True))
+    return box_around(lon_deg, lat_deg, _BESIDE_KM)
+
+
+def _ground_in(config: Config, land: LonLatRaster, box: Box) -> tuple[ProfileGround, LonLatRaster]:
+    """What profiles lead over within a box, and the terrain model there."""
     elevation = elevation_of(config.terrain, box, land)
     if elevation is None:
         raise InputError("no terrain model", row="terrain.dem", allowed="a raster of heights")
-    cover = load_land_cover(config.terrain.clutter, box, land)
-    ground, lattices = profile_ground(elevation, land, cover), {}
-    found: dict[str, MastLosses] = {}
+    return profile_ground(elevation, land, load_land_cover(config.terrain.clutter, box, land)), elevation
+
+
+def _of_square(
+    config: Config,
+    register: xr.Dataset,
+    masts: Sequence[Mast],
+    ground: ProfileGround,
+    elevation: LonLatRaster,
+    lattice_deg: tuple[NDArray[np.float64], NDArray[np.float64]],
+    needed: NDArray[np.bool_],
+    *,
+    threads: int,
+) -> SquareLosses:
+    """Lattices and tables of the masts of a square."""
+    outline, found = [outline_of(part) for part in lattice_deg], SquareLosses({}, {})
     for mast in masts:
-        view = view_of(mast.lon_deg, mast.lat_deg, outline_of(lon_deg), outline_of(lat_deg))
+        view = view_of(mast.lon_deg, mast.lat_deg, *outline)
         lattice = tca_lattice(dem_step_km(elevation, mast.lat_deg), view, SweepSettings())
-        lattices[mast.key] = lattice
         standing = above_ground(mast, elevation)
         tables = _tables(config, register, standing, ground, lattice, threads=threads)
         # All tables of a mast end where its terrain does.
-        require_known(mast, next(iter(tables.values())).codes[0], lattice, lon_deg, lat_deg, needed)
-        found |= tables
-    write_losses(build / "losses" / f"{tile}.npz", lattices, found)
-    print(f"losses {tile}: {len(masts)} masts, {len(found)} tables", file=sys.stderr)
+        require_known(mast, next(iter(tables.values())).codes[0], lattice, *lattice_deg, needed)
+        found = SquareLosses(
+            {**found.lattices, mast.key: stored_lattice(lattice)}, {**found.tables, **tables}
+        )
+    return found
 
 
 def _tables(

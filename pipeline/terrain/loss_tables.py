@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,8 +39,8 @@ FREE_SPACE_DB = 92.4
 # Parts of the step from the mast to the first sample: a path needs points between its ends.
 _NEAR_PARTS = 4
 _RADIALS_A_TIME = 64
-# Ending of the name of a table of regimes.
-_REGIMES = "/regimes"
+# Endings of the names of a table of regimes, and of the numbers of a lattice.
+_REGIMES, _LATTICE = "/regimes", "/lattice"
 
 
 class Waves(NamedTuple):
@@ -80,6 +80,13 @@ class MastLosses(NamedTuple):
 
     codes: NDArray[np.uint16]
     regimes: NDArray[np.uint8]
+
+
+class SquareLosses(NamedTuple):
+    """Tables of the masts of a square: lattices as they are stored by mast, tables of one channel by name."""
+
+    lattices: Mapping[str, NDArray[np.float64]]
+    tables: Mapping[str, MastLosses]
 
 
 class RegimeTable(NamedTuple):
@@ -360,38 +367,48 @@ def table_name(mast: str, channel: int, vertical: bool) -> str:
     return f"{mast}/{channel:02d}{'V' if vertical else 'H'}"
 
 
-def write_losses(path: Path, lattices: Mapping[str, TcaLattice], tables: Mapping[str, MastLosses]) -> None:
-    """Write the tables of the masts of a square; ``lattices`` by mast, ``tables`` of one frequency by name.
+def write_losses(path: Path, squares: Iterable[SquareLosses]) -> None:
+    """Write the tables of the masts of a terrain tile, square by square.
 
     Regimes are packed, as they have few values over large areas; codes would hardly shrink.
     """
-    arrays: dict[str, NDArray[Any]] = {
-        f"{mast}/lattice": np.array(
-            [
-                lattice.first_azimuth_deg,
-                lattice.azimuth_step_deg,
-                lattice.first * lattice.sample_km,
-                lattice.stride * lattice.sample_km,
-                lattice.sample_km,
-            ]
-        )
-        for mast, lattice in sorted(lattices.items())
-    }
     with whole_file(path) as ready, zipfile.ZipFile(ready, "w") as archive:
-        for name, values in arrays.items():
-            add_array(archive, name, values)
-        for name, table in sorted(tables.items()):
-            add_array(archive, name, table.codes)
-            add_array(archive, f"{name}{_REGIMES}", table.regimes, compression=zipfile.ZIP_DEFLATED)
+        for lattices, tables in squares:
+            for mast, numbers in sorted(lattices.items()):
+                add_array(archive, f"{mast}{_LATTICE}", numbers)
+            for name, table in sorted(tables.items()):
+                add_array(archive, name, table.codes)
+                add_array(archive, f"{name}{_REGIMES}", table.regimes, compression=zipfile.ZIP_DEFLATED)
+
+
+def stored_lattice(lattice: TcaLattice) -> NDArray[np.float64]:
+    """A lattice as it is stored: first and step of azimuth in degrees, of distance and of samples in km."""
+    first_km, step_km = lattice.first * lattice.sample_km, lattice.stride * lattice.sample_km
+    return np.array(
+        [lattice.first_azimuth_deg, lattice.azimuth_step_deg, first_km, step_km, lattice.sample_km]
+    )
+
+
+def read_square(path: Path, masts: Iterable[str]) -> SquareLosses:
+    """All that the file of a terrain tile has of some masts."""
+    with np.load(path) as stored:
+        lattices = {mast: stored[f"{mast}{_LATTICE}"] for mast in masts}
+        names = [name.removesuffix(_REGIMES) for name in stored.files if name.endswith(_REGIMES)]
+        tables = {
+            name: MastLosses(stored[name], stored[f"{name}{_REGIMES}"])
+            for name in names
+            if name.rpartition("/")[0] in lattices
+        }
+    return SquareLosses(lattices, tables)
 
 
 def read_loss_table(path: Path, mast: str, channel: int, vertical: bool) -> LossTable:
-    """The table of a mast, channel and polarisation from the file of a square."""
+    """The table of a mast, channel and polarisation from the file of a terrain tile."""
     return LossTable(*_read_table(path, mast, table_name(mast, channel, vertical)))
 
 
 def read_regimes(path: Path, mast: str, channel: int, vertical: bool) -> RegimeTable:
-    """What decides the wanted losses of a mast, channel and polarisation, from the file of a square."""
+    """What decides the wanted losses of a mast, channel and polarisation, from the file of its tile."""
     return RegimeTable(*_read_table(path, mast, f"{table_name(mast, channel, vertical)}{_REGIMES}"))
 
 
@@ -399,7 +416,7 @@ def _read_table(path: Path, mast: str, name: str) -> tuple[float, float, float, 
     if not path.is_file():
         raise InputError("file not found", file=path, allowed="losses written by the job losses")
     with np.load(path) as stored:
-        return *_lattice_of(stored[f"{mast}/lattice"]), stored[name]
+        return *_lattice_of(stored[f"{mast}{_LATTICE}"]), stored[name]
 
 
 def _lattice_of(numbers: NDArray[np.float64]) -> tuple[float, float, float, float]:
@@ -408,8 +425,8 @@ def _lattice_of(numbers: NDArray[np.float64]) -> tuple[float, float, float, floa
 
 
 def profile_steps_km(path: Path) -> list[float]:
-    """Steps of the profiles of the masts in the file of a square; none if there is no such file."""
+    """Steps of the profiles of the masts in the file of a terrain tile; none if there is no such file."""
     if not path.is_file():
         return []
     with np.load(path) as stored:
-        return [float(stored[name][-1]) for name in stored.files if name.endswith("/lattice")]
+        return [float(stored[name][-1]) for name in stored.files if name.endswith(_LATTICE)]

@@ -156,11 +156,10 @@ class Sweep(NamedTuple):
 SCALARS = tuple(name for name in Sweep._fields if name not in ARRAYS)
 
 
-def write_sweeps(path: str | Path, sweeps: Mapping[str, Sweep]) -> None:
-    """Write profiles by mast key, the whole file or none; equal profiles give equal bytes."""
+def write_sweeps(path: str | Path, squares: Iterable[Mapping[str, Sweep]]) -> None:
+    """Write profiles by mast key, square by square, the whole file or none; equal ones give equal bytes."""
     with whole_file(Path(path)) as ready, _new_archive(ready) as archive:
-        for key in sorted(sweeps):
-            sweep = sweeps[key]
+        for key, sweep in (pair for sweeps in squares for pair in sorted(sweeps.items())):
             scalars = np.array([getattr(sweep, name) for name in SCALARS], dtype=np.float64)
             add_array(archive, f"{key}/scalars", scalars)
             for name in ARRAYS:

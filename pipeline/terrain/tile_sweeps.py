@@ -1,4 +1,4 @@
-"""Radial terrain profiles of the masts of one 1-degree square: what they need of register, grid and DEM."""
+"""Radial terrain profiles of the masts of a terrain tile: what they need of register, grid and DEM."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.config.territory import Terrain
 from pipeline.grid.foreign_rasters import read_external
 from pipeline.grid.grid import Box, Grid
+from pipeline.registers.terrain_tiles import tile_name
 from pipeline.terrain.elevation import elevation_of, require_cover
 from pipeline.terrain.radial import CLEARANCE_KM, MEAN_TO_KM
 from pipeline.terrain.records import (
@@ -115,6 +116,14 @@ def masts_of_tile(register: xr.Dataset, tile: str) -> list[Mast]:
     names = ("lon_deg", "lat_deg", "antenna_height_agl_m", "site_height_asl_m", "haat_m")
     columns = [register[name].values for name in names]
     return [Mast(key, *(float(column[first[key]]) for column in columns)) for key in sorted(first)]
+
+
+def by_square(masts: Iterable[Mast]) -> dict[str, list[Mast]]:
+    """Masts by 1-degree square, both by name: of which terrain is read at a time, and what is kept."""
+    squares: dict[str, list[Mast]] = {}
+    for mast in masts:
+        squares.setdefault(tile_name(mast.lon_deg, mast.lat_deg), []).append(mast)
+    return dict(sorted(squares.items()))
 
 
 def grid_lattice_deg(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -20,7 +20,7 @@ from pipeline.plan.plan import load_plan
 from pipeline.propagation.models import model_named
 from pipeline.publish import manifest as manifests
 from pipeline.publish.reception import write_channel
-from pipeline.terrain.loss_tables import MastLosses, table_name, write_losses
+from pipeline.terrain.loss_tables import MastLosses, SquareLosses, stored_lattice, table_name, write_losses
 from pipeline.terrain.sweep import TcaLattice
 from tests.jobs import run_from
 from tests.studies.test_validate_field import with_hills
@@ -84,8 +84,10 @@ def write_stations(build: Path, regimes: np.ndarray) -> None:
     """A station and the table of its mast in channel 21, in steps of 0.5 km and 90 degrees."""
     lattice = TcaLattice(0.0, 90.0, 4, 0.5, 0, 1, 3)
     losses = MastLosses(np.zeros((2, 4, 3), np.uint16), regimes)
-    write_losses(build / "losses/n46e013.npz", {"m": lattice}, {table_name("m", 21, True): losses})
-    row = {"lon": PLACE[0], "lat": PLACE[1], "mast": "m", "channel": 21, "polarisation": "V"}
+    square = SquareLosses({"m": stored_lattice(lattice)}, {table_name("m", 21, True): losses})
+    write_losses(build / "losses/n40e008.npz", [square])
+    row = {"lon": PLACE[0], "lat": PLACE[1], "mast": "m", "tile": "n40e008"}
+    row |= {"channel": 21, "polarisation": "V"}
     for channel in (21, 22, 23, 25):
         listed = {"transmitters": [{**row, "mast": "none"}, row], "modes": []}
         (build / f"coverage/ch{channel}_servers.json").write_text(json.dumps(listed))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import InputError
 from pipeline.plan.territory_file import load_config
-from pipeline.registers.transmitters import read_register, read_transmitters, summary, tile_name
+from pipeline.registers.transmitters import read_register, read_transmitters, summary
 from tests.channel_plans import named_plan
 
 PLAN = named_plan("8MHz")
@@ -229,14 +229,6 @@ def test_masts_are_shared_by_assignments_with_the_same_antenna_place(from_csv, t
         (row["lon"], row["lat"], row["antenna_height_agl_m"], row["site_height_asl_m"]) for row in table
     }
     assert len(np.unique(from_csv["mast"])) == len(places)
-
-
-@pytest.mark.parametrize(
-    ("lon_deg", "lat_deg", "name"),
-    [(14.5, 46.3, "n46e014"), (-0.1, 51.5, "n51w001"), (-70.6, -33.4, "s34w071"), (14.0, 46.0, "n46e014")],
-)
-def test_tile_is_named_by_its_south_west_corner(lon_deg, lat_deg, name):
-    assert tile_name(lon_deg, lat_deg) == name
 
 
 @settings(max_examples=100, deadline=None)

@@ -19,12 +19,14 @@ from pipeline.terrain.loss_tables import (
     FREE_SPACE_DB,
     UNKNOWN,
     MastLosses,
+    SquareLosses,
     Waves,
     code_of_excess,
     profile_steps_km,
     read_loss_table,
     read_regimes,
     require_known,
+    stored_lattice,
     table_name,
     write_losses,
 )
@@ -371,7 +373,7 @@ def test_file_gives_back_what_was_written(tmp_path: Path, codes: NDArray[np.uint
         table_name("mast", 21, True): MastLosses(codes[0], regimes),
         table_name("mast", 48, True): MastLosses(codes[1], regimes[::-1]),
     }
-    write_losses(path, {"mast": LATTICE}, tables)
+    write_losses(path, [SquareLosses({"mast": stored_lattice(LATTICE)}, tables)])
     first = path.read_bytes()
     table = read_loss_table(path, "mast", 48, True)
     assert table[:4] == (0.0, 12.0, 0.0, 1.8)
@@ -379,7 +381,7 @@ def test_file_gives_back_what_was_written(tmp_path: Path, codes: NDArray[np.uint
     mechanisms = read_regimes(path, "mast", 48, True)
     assert mechanisms[:4] == table[:4]
     np.testing.assert_array_equal(mechanisms.regimes, regimes[::-1])
-    write_losses(path, {"mast": LATTICE}, tables)
+    write_losses(path, [SquareLosses({"mast": stored_lattice(LATTICE)}, tables)])
     assert path.read_bytes() == first
     assert profile_steps_km(path) == [0.9]
     assert profile_steps_km(tmp_path / "none.npz") == []

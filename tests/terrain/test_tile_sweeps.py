@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,12 @@ from pipeline.config.territory import Terrain
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array, write
+from pipeline.plan.territory_file import load_config
+from pipeline.registers import terrain_tiles
+from pipeline.registers.transmitters import read_register
+from pipeline.terrain import job as terrain_job
+from pipeline.terrain import job_losses
+from pipeline.terrain.loss_tables import MastLosses
 from pipeline.terrain.records import (
     Mast,
     MastView,
@@ -57,7 +65,7 @@ def sweep_all(threads):
 
 
 def test_file_gives_back_every_sweep(tmp_path, sweeps):
-    write_sweeps(tmp_path / "n46e014.npz", sweeps)
+    write_sweeps(tmp_path / "n46e014.npz", [sweeps])
     found = read_sweeps(tmp_path / "n46e014.npz")
     assert list(found) == sorted(sweeps)
     for key, sweep in sweeps.items():
@@ -68,16 +76,16 @@ def test_file_gives_back_every_sweep(tmp_path, sweeps):
 
 
 def test_bytes_do_not_depend_on_threads_order_or_clock(tmp_path, sweeps):
-    write_sweeps(tmp_path / "a.npz", sweeps)
+    write_sweeps(tmp_path / "a.npz", [sweeps])
     again = sweep_all(threads=3)
-    write_sweeps(tmp_path / "b.npz", dict(reversed(again.items())))
+    write_sweeps(tmp_path / "b.npz", [dict(reversed(again.items()))])
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     with zipfile.ZipFile(tmp_path / "a.npz") as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_file_reads_single_masts_and_refuses_unknown_ones(tmp_path, sweeps):
-    write_sweeps(tmp_path / "a.npz", sweeps)
+    write_sweeps(tmp_path / "a.npz", [sweeps])
     assert list(read_sweeps(tmp_path / "a.npz", [MASTS[1].key])) == [MASTS[1].key]
     with pytest.raises(InputError, match="no sweep of this mast"):
         read_sweeps(tmp_path / "a.npz", ["nowhere"])
@@ -87,11 +95,11 @@ def test_file_reads_single_masts_and_refuses_unknown_ones(tmp_path, sweeps):
 
 def test_failed_write_leaves_the_old_file(tmp_path, sweeps):
     path = tmp_path / "a.npz"
-    write_sweeps(path, sweeps)
+    write_sweeps(path, [sweeps])
     before = path.read_bytes()
     broken = sweeps[MASTS[0].key]._replace(heff_m=np.array([object()]))
     with pytest.raises(ValueError, match="allow_pickle"):
-        write_sweeps(path, {"m": broken})
+        write_sweeps(path, [{"m": broken}])
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -250,3 +258,61 @@ def test_heights_are_asked_for_where_a_device_reaches_alone(tmp_path, monkeypatc
     prepare(tmp_path, half_deg=0.15, reached=np.s_[18:42, 18:42])
     run_from("terrain", "config.yaml", "build", tile="n46e014")
     assert read_sweeps(tmp_path / "build" / "terrain" / "n46e014.npz")
+
+
+def work_of(monkeypatch, job):
+    """Masts that the job computes from now on, by key; losses are a cheap function of the mast."""
+    done = []
+    if job is terrain_job:
+        sweep = terrain_job.sweep_towards
+
+        def counted(masts, *others, **options):
+            done.extend(mast.key for mast in masts)
+            return sweep(masts, *others, **options)
+
+        monkeypatch.setattr(terrain_job, "sweep_towards", counted)
+    else:
+
+        def losses(mast, ground, lattice, waves, receiver_m, threads):
+            done.append(mast.key)
+            codes = np.full((waves.f_ghz.size, 2, lattice.radials, lattice.ranges), mast.lon_deg * 100)
+            return MastLosses(codes.astype(np.uint16), codes[:, 0].astype(np.uint8))
+
+        monkeypatch.setattr(job_losses, "run", losses)
+    return done
+
+
+@pytest.mark.parametrize(("job", "folder"), [(terrain_job, "terrain"), (job_losses, "losses")])
+def test_tile_of_several_squares_holds_what_its_squares_do_and_keeps_those_that_stay(
+    tmp_path, monkeypatch, job, folder
+):
+    monkeypatch.chdir(tmp_path)
+    prepare(tmp_path, half_deg=1.2)
+    done = work_of(monkeypatch, job)
+
+    def arrays(name, **options):
+        file = Path("build") / folder / f"{name}.npz"
+        job.main(load_config("config.yaml"), Path("build"), threads=1, tile=name, **options)
+        with np.load(file) as stored:
+            return file.read_bytes(), {key: stored[key] for key in stored.files}
+
+    squares = arrays("n46e014")[1] | arrays("n46e015")[1]
+    keys = sorted(done)
+    assert len(keys) == 2
+    monkeypatch.setattr(terrain_tiles, "MOST_TILES", 1)
+    assert set(read_register(load_config("config.yaml"))[0]["tile"].values.tolist()) == {"n46e014"}
+    whole, found = arrays("n46e014", basis="a")
+    assert list(found) == list(squares)
+    for key, values in squares.items():
+        np.testing.assert_array_equal(found[key], values)
+    done.clear()
+    assert arrays("n46e014", basis="a")[0] == whole
+    assert done == []
+    Path("register.csv").write_text(f"{REGISTER}C,Third,15.2,46.1,22,482,8,1,40,,V,,DVB-T,,SI\n")
+    grown = arrays("n46e014", basis="a")[0]
+    assert len(done) == 2  # the square of the new mast has another one
+    assert keys[0] not in done
+    arrays("n46e014", basis="another")
+    assert len(done) == 5
+    shutil.rmtree("build/.kept")
+    assert arrays("n46e014", basis="a")[0] == grown
