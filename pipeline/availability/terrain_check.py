@@ -7,7 +7,7 @@ from it (docs/method.md, section 39).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -22,20 +22,22 @@ from pipeline.config.protection import Device
 from pipeline.coverage.profile_fields import PlacesGround
 from pipeline.dtt.channel_files import (
     ChannelFiles,
+    PixelBox,
     box_of,
     box_within_reach,
     read_servers,
     read_victims,
     survey_of,
 )
-from pipeline.dtt.device_ground import GroundPlaces, ground_places, read_ground
+from pipeline.dtt.device_ground import GroundPlaces, classes_without_ground, ground_places, read_ground
 from pipeline.dtt.limiting_victims import MapSearch, map_search, strictest_victim
-from pipeline.dtt.limits import ProtectionJob, bands_of, geometries, losses_of, make_job
+from pipeline.dtt.limits import ProtectionJob, bands_of, geometries, losses_to, make_job
 from pipeline.dtt.protection_maps import reach_px
 from pipeline.dtt.terrain_paths import terrain_of_grid, terrain_path, waves_of_device
 from pipeline.dtt.victims import VictimLabel
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
+from pipeline.grid.open_rasters import values_at
 from pipeline.radio.channel_plan import Offset
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.limiting_channels import victims_by_channel
@@ -45,6 +47,8 @@ from pipeline.services.dtt import StoredMap, label_codes, lower_by_map, map_rule
 from pipeline.services.table import service_code
 
 _BLOCK_PIXELS = 64
+# Side of the tiles of the grid around which victims are read.
+_TILE_PX = 1024
 _TO_UNIT = 2.0**-53
 
 
@@ -175,19 +179,13 @@ def _check_geometry(scene: _Scene, devices: tuple[Device, ...], victims: Sequenc
 
 
 def _stored_at(scene: _Scene, device: Device, channel: int) -> list[StoredMap]:
-    """The maps of a DTT channel at the sampled pixels; one band at a time is in memory."""
-    row, col = scene.pixels
-    whole = slice(0, scene.grid.height), slice(0, scene.grid.width)
+    """The maps of a DTT channel at the sampled pixels; a strip of one band at a time is in memory."""
     levels, labels = ChannelFiles(scene.build, channel).protection(device)
-    found = []
     with raster.reading(levels) as of_levels, raster.reading(labels) as of_labels:
-        for band, name in enumerate(of_levels.layout.band_names):
-            values, codes = (
-                raster.read_window(opened, *whole, bands=[band])[0][row, col]
-                for opened in (of_levels, of_labels)
-            )
-            found.append(StoredMap(name, values, codes))
-    return found
+        return [
+            StoredMap(name, *(values_at(one, band, *scene.pixels) for one in (of_levels, of_labels)))
+            for band, name in enumerate(of_levels.layout.band_names)
+        ]
 
 
 def _deciding_maps(
@@ -226,26 +224,46 @@ def _paths_of_channel(
     """Deciding victims and their paths by map of a DTT channel, where ``needed`` [n]."""
     if not any(asked.any() for asked in needed.values()):
         return {}
-    config, files = scene.config, ChannelFiles(scene.build, channel)
-    servers, tables = (
-        read_servers(files.coverage("_servers.json")),
-        read_protection_tables(config.protection),
-    )
-    job = make_job(config, channel, devices, tables, servers)
-    survey = survey_of(config, files, scene.places.surface, scene.places.sea)
-    box = box_within_reach(survey.box, box_of(scene.places.home), reach_px(job, files, scene.grid))
+    config, files, places = scene.config, ChannelFiles(scene.build, channel), scene.places
+    servers = read_servers(files.coverage("_servers.json"))
+    job = make_job(config, channel, devices, read_protection_tables(config.protection), servers)
+    around_px = reach_px(job, files, scene.grid)
+    survey = survey_of(config, files, places.surface, places.sea)
+    box = box_within_reach(survey.box, box_of(places.home), around_px)
     if box is None:
         raise ValueError(f"channel {channel} limits without a victim")
-    victims = read_victims(job, files, box)
-    classes = read_ground(config, scene.build, devices[0], scene.places, box)
-    losses = losses_of(job, victims, scene.grid, classes)
-    corner, found = (box.rows.start, box.cols.start), {}
-    for band in bands_of(job):
-        if needed[band.name].any():
-            search = map_search(job, victims, band, losses, classes.ground)
-            asked = _Asked(job, search, corner, levels_dbm[band.name])
-            found[band.name] = _paths_of_map(scene, asked, np.flatnonzero(needed[band.name]))
+    survey = survey_of(config, files, places.surface, places.sea, box)
+    classes = classes_without_ground(config, scene.build, devices[0], places)
+    losses = losses_to(job, survey.nearest_sea, scene.grid, classes)
+    bands = [band for band in bands_of(job) if needed[band.name].any()]
+    found = {band.name: _no_paths(scene.pixels.row.size) for band in bands}
+    for its in _by_tile(scene.pixels, np.logical_or.reduce([needed[band.name] for band in bands])):
+        window = _around(scene, its, around_px)
+        victims = read_victims(job, files, window)
+        ground = read_ground(config, scene.build, devices[0], places, window).ground
+        for band in bands:
+            own = its[needed[band.name][its]]
+            if own.size:
+                search = map_search(job, victims, band, losses, ground)
+                corner = window.rows.start, window.cols.start
+                asked = _Asked(job, search, corner, levels_dbm[band.name])
+                _add_paths(scene, asked, own, found[band.name])
     return found
+
+
+def _by_tile(pixels: SampledPixels, wanted: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
+    """Numbers of the pixels ``wanted`` [n] by tile of the grid: victims are read around one at a time."""
+    numbers = np.flatnonzero(wanted)
+    tile = np.stack([pixels.row[numbers], pixels.col[numbers]]) // _TILE_PX
+    _, which = np.unique(tile, axis=1, return_inverse=True)
+    yield from (numbers[which == place] for place in range(int(which.max(initial=-1)) + 1))
+
+
+def _around(scene: _Scene, numbers: NDArray[np.int64], by_px: int) -> PixelBox:
+    """The part of the grid within ``by_px`` of some sampled pixels."""
+    places = zip(scene.pixels, scene.grid.shape, strict=True)
+    spans = ((int(at[numbers].min()), int(at[numbers].max()), size) for at, size in places)
+    return PixelBox(*(slice(max(a - by_px, 0), min(b + by_px + 1, size)) for a, b, size in spans))
 
 
 class _Asked(NamedTuple):
@@ -257,19 +275,17 @@ class _Asked(NamedTuple):
     level_dbm: NDArray[np.float32]
 
 
-def _paths_of_map(scene: _Scene, asked: _Asked, numbers: NDArray[np.int64]) -> CheckedPaths:
-    """Victims of one map at the pixels ``numbers`` of the sample, and their paths."""
-    whole = _no_paths(scene.pixels.row.size)
+def _add_paths(scene: _Scene, asked: _Asked, numbers: NDArray[np.int64], found: CheckedPaths) -> None:
+    """Fill in the victims of one map at the pixels ``numbers`` of the sample, and their paths."""
 
     def compute(_rows: slice, part: slice) -> CheckedPaths:
-        found = _victims_at(scene, asked, numbers[part])
-        _add_terrain(scene, asked.job, numbers[part], found)
-        return found
+        its = _victims_at(scene, asked, numbers[part])
+        _add_terrain(scene, asked.job, numbers[part], its)
+        return its
 
     size, name = (1, numbers.size), f"paths of channel {asked.job.channel}"
-    for _, part, found in map_blocks(compute, size, (1, _BLOCK_PIXELS), scene.threads, name=name):
-        _put(whole, numbers[part], found)
-    return whole
+    for _, part, its in map_blocks(compute, size, (1, _BLOCK_PIXELS), scene.threads, name=name):
+        _put(found, numbers[part], its)
 
 
 def _victims_at(scene: _Scene, asked: _Asked, numbers: NDArray[np.int64]) -> CheckedPaths:

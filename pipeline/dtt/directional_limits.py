@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.dtt.limit_budget import VictimSearch, floor_db, victim_searches
+from pipeline.dtt.limit_budget import VictimSearch, floor_db, places_of, victim_searches
 from pipeline.dtt.limiting_victims import MapSearch, strictest_victim
 from pipeline.dtt.victims import ExplainedPixel
 from pipeline.radio.channel_plan import Offset
@@ -28,9 +28,9 @@ def limits_by_direction(asked: ExplainedPixel, victims: Sequence[tuple[int, Offs
     A victim counts in every sector that it could lie in, one in a touching pixel in all. For the method
     ``degradation``.
     """
-    lowest_dbm = np.full(BEARING_SECTORS, math.inf)
+    lowest_dbm, places = np.full(BEARING_SECTORS, math.inf), places_of(asked)
     for channel, offset in victims:
-        for one in victim_searches(asked, channel, offset):
+        for one in victim_searches(asked, places, channel, offset):
             for sector, search in _by_sector(one):
                 found = strictest_victim(search, one.place)
                 if found is not None:

@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.budget import NEXT_LIMITS, Budget, Term, strictest
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, read_servers, read_victims
-from pipeline.dtt.device_ground import ground_places, read_ground
+from pipeline.dtt.device_ground import GroundPlaces, ground_places, read_ground
 from pipeline.dtt.leakage_floor import floor_coupling, limits_dbm
 from pipeline.dtt.level_terms import (
     LimitingVictim,
@@ -80,12 +80,13 @@ def explain(asked: ExplainedPixel, victims: Sequence[tuple[int, Offset]]) -> Bud
         return explain_threshold(asked, victims)
     if method == "separation":
         return explain_separation(asked, victims)
-    found = [one for channel, offset in victims for one in _limiting_victims(asked, channel, offset)]
+    places = places_of(asked)
+    found = [one for channel, offset in victims for one in _limiting_victims(asked, places, channel, offset)]
     ascending = sorted(found, key=lambda one: one.eirp_dbm + one.floor_db)[: 1 + NEXT_LIMITS]
     # Stations may be protected by a threshold of their own.
     occupied = explain_threshold(asked, victims)
     taken = (occupied._replace(others=()), *occupied.others) if occupied else ()
-    return strictest([*taken, *(_budget(asked, one) for one in ascending)])
+    return strictest([*taken, *(_budget(asked, places, one) for one in ascending)])
 
 
 # --- the limiting victim ------------------------------------------------------------------------------------
@@ -114,16 +115,22 @@ class VictimSearch(NamedTuple):
     more_db: float
 
 
-def victim_searches(asked: ExplainedPixel, channel: int, offset: Offset) -> Iterator[VictimSearch]:
-    """The searches of all maps of one victim channel that could limit the pixel."""
+def places_of(asked: ExplainedPixel) -> GroundPlaces:
+    """What the searches of all channels around a pixel share; of everything else they read a window."""
+    surface = raster.read(asked.build / "territory" / "surface.tif").values
+    return ground_places(asked.config, surface, asked.grid)
+
+
+def victim_searches(
+    asked: ExplainedPixel, places: GroundPlaces, channel: int, offset: Offset
+) -> Iterator[VictimSearch]:
+    """The searches of all maps of one victim channel that could limit the pixel; of ``places_of`` it."""
     job = _job(asked, channel)
     if not job.groups:
         return
     files = ChannelFiles(asked.build, channel)
     box = _box_around(asked, reach_px(job, files, asked.grid))
     victims = read_victims(job, files, box)
-    surface = raster.read(files.territory("surface")).values
-    places = ground_places(job.config, surface, asked.grid)
     classes = read_ground(job.config, asked.build, job.devices[0], places, box)
     losses = losses_of(job, victims, asked.grid, classes)
     groups = {group_name(group): group for tiers in job.groups for group in tiers}
@@ -136,9 +143,11 @@ def victim_searches(asked: ExplainedPixel, channel: int, offset: Offset) -> Iter
             yield VictimSearch(job, group, band, search, place, box, more_db)
 
 
-def _limiting_victims(asked: ExplainedPixel, channel: int, offset: Offset) -> Iterator[LimitingVictim]:
+def _limiting_victims(
+    asked: ExplainedPixel, places: GroundPlaces, channel: int, offset: Offset
+) -> Iterator[LimitingVictim]:
     """For each map of one victim channel the victim that limits the pixel, if any does."""
-    for one in victim_searches(asked, channel, offset):
+    for one in victim_searches(asked, places, channel, offset):
         found = strictest_victim(one.search, one.place)
         if found is not None:
             permissible_dbm, near, kind, y, x, _ = found
@@ -178,10 +187,10 @@ def _box_around(asked: ExplainedPixel, reach_px: int) -> PixelBox:
 # --- terms --------------------------------------------------------------------------------------------------
 
 
-def _budget(asked: ExplainedPixel, victim: LimitingVictim) -> Budget:
+def _budget(asked: ExplainedPixel, places: GroundPlaces, victim: LimitingVictim) -> Budget:
     """Facts and terms of the limiting victim."""
     reception = read_reception(asked, victim)
-    link = _link_of(asked, victim, reception)
+    link = _link_of(asked, places, victim, reception)
     first = overload_terms(asked, victim) if victim.group is None else wanted_terms(asked, victim, reception)
     terms = [*first, *_device_terms(asked.device), *_path_terms(link)]
     terms = _with_rounding(terms, victim.eirp_dbm)
@@ -191,7 +200,9 @@ def _budget(asked: ExplainedPixel, victim: LimitingVictim) -> Budget:
     return Budget(_facts(asked, victim, reception, link), tuple(terms), victim.label)
 
 
-def _link_of(asked: ExplainedPixel, victim: LimitingVictim, reception: Reception) -> _Link:
+def _link_of(
+    asked: ExplainedPixel, places: GroundPlaces, victim: LimitingVictim, reception: Reception
+) -> _Link:
     """Distance between the squares, discrimination and loss, each in float64."""
     device, grid = asked.device, asked.grid
     dy, dx = abs(asked.row - victim.row), abs(asked.col - victim.col)
@@ -200,7 +211,7 @@ def _link_of(asked: ExplainedPixel, victim: LimitingVictim, reception: Reception
         offset_distance_km(size, grid.resolution_m, grid.largest_scale(), separation_m)[dy, dx]
     )
     place, f_mhz = (victim.row, victim.col), victim.job.f_mhz
-    ground = path_ground(asked, place, f_mhz, distance_km, coastal=victim.kind.coastal)
+    ground = path_ground(asked, places, place, f_mhz, distance_km, coastal=victim.kind.coastal)
     adjacent = max(dy, dx) <= 1
     directed_db, note = _discrimination(asked, victim, reception, adjacent)
     return _Link(distance_km, adjacent, directed_db, note, ground)

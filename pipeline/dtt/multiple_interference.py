@@ -11,22 +11,28 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.coverage.profile_fields import PlacesGround
-from pipeline.dtt.channel_files import ChannelFiles, PixelBox, nuisance_bands, read_servers, read_victims
+from pipeline.dtt.channel_files import (
+    ChannelFiles,
+    PixelBox,
+    VictimReader,
+    nuisance_bands,
+    read_servers,
+    read_victims,
+    survey_of,
+)
 from pipeline.dtt.degradation import degradation_of
-from pipeline.dtt.device_ground import GroundClasses, ground_places, read_ground
-from pipeline.dtt.limits import ProtectionJob, discrimination_of, geometries, losses_of, make_job
+from pipeline.dtt.device_ground import GroundPlaces, classes_without_ground, ground_places, read_ground
+from pipeline.dtt.limits import ProtectionJob, discrimination_of, geometries, losses_to, make_job
 from pipeline.dtt.path_classes import (
     DISTANCE_STEP,
     PathClasses,
@@ -45,9 +51,17 @@ from pipeline.dtt.terrain_losses import (
     terrain_reach_px,
 )
 from pipeline.dtt.terrain_paths import terrain_of_grid
-from pipeline.dtt.victims import COASTAL_BIT, NO_VICTIM, ORTHOGONAL_BIT, VictimMaps, group_codes, rows_of
+from pipeline.dtt.victims import (
+    COASTAL_BIT,
+    NO_VICTIM,
+    ORTHOGONAL_BIT,
+    VictimMaps,
+    empty_victims,
+    group_codes,
+)
 from pipeline.grid import raster
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import STRIP_PX, Grid
+from pipeline.grid.open_rasters import OpenRasters
 from pipeline.kernels import kernel
 from pipeline.propagation.homogeneous import NEAR_KM
 from pipeline.radio.antennas import directivity_db
@@ -59,7 +73,6 @@ from pipeline.units import power_dbm
 
 # A device is left out where alone it would need this much more e.i.r.p. at its cap to limit anything.
 _FAINT_DB = 20.0
-_BLOCK_PX = 256
 AGGREGATE_LAYERS = ("fall_pct", "excess_pct", "margin_db")
 """q1 - q2, what of it exceeds dq, and by how many dB less every device would have to radiate."""
 _MW = 0.1 * math.log(10.0)
@@ -107,13 +120,23 @@ class SourcePaths(NamedTuple):
     px_km: float
 
 
+class AggregateMap(NamedTuple):
+    """Layers ``AGGREGATE_LAYERS`` on the part of the grid within reach of the devices.
+
+    ``strips``: rows of ``grid`` and float32[layer, y, x], from the north; NaN where no protected reception is
+    in reach of a device.
+    """
+
+    grid: Grid
+    strips: Iterator[tuple[slice, NDArray[np.float32]]]
+
+
 def run(
     config: Config, files: ChannelFiles, placed: PlacedDevices, *, threads: int = 1
-) -> xr.DataArray | None:
-    """Layers ``AGGREGATE_LAYERS`` on the part of the grid within reach of the devices, float32 (band, y, x).
+) -> AggregateMap | None:
+    """What devices do together to one DTT channel; None where no device concerns it.
 
-    NaN where no protected reception is in reach of a device; dq is the smallest of the placed devices' and of
-    the channel's stations. None where no device concerns the channel.
+    dq is the smallest of the placed devices' and of the channel's stations. Coverage is read strip by strip.
     """
     grid = raster.read_grid(files.coverage(".tif"))
     servers = read_servers(files.coverage("_servers.json"))
@@ -127,20 +150,32 @@ def run(
     box = _box_of(
         [(sources, max(reach_px(_louder(job), files, grid), over_px)) for job, sources in concerned], grid
     )
-    power = np.zeros((2, box.rows.stop - box.rows.start, box.cols.stop - box.cols.start))
     places = ground_places(config, raster.read(files.territory("surface")).values, grid)
-    terrain = terrain_of_grid(config, files.build, grid) if over_px > 0 else None
-    for job, sources in concerned:
-        victims = read_victims(job, files, box)
-        classes = read_ground(config, files.build, job.devices[0], places, box)
-        paths = paths_of(job, victims, grid, classes)
-        if terrain is None:
-            _add(job, sources, paths, victims, box, power, threads)
-        else:
-            _add_over_terrain(job, sources, paths, victims, grid, box, terrain, power, threads)
+    nearest_sea = survey_of(config, files, places.surface, places.sea, box).nearest_sea
+    groups = [_louder_group(job, sources, files, grid, places, nearest_sea) for job, sources in concerned]
     asked_pct = [config.devices[i].dq_pct for i in np.unique(placed.device)]
     dq_pct = min(*asked_pct, *(rule.dq_pct for rule in servers.rules if rule.dq_pct > 0.0), math.inf)
-    return _layers(config, files, box, power, dq_pct, threads)
+    scene = _Scene(config, files, places, box, dq_pct)
+    power = None if over_px == 0 else _power_over_terrain(scene, grid, groups, threads)
+    return AggregateMap(grid.window(*box), _strips(scene, groups, power, threads))
+
+
+class _Group(NamedTuple):
+    """Devices of one geometry around the channel, with the losses from them."""
+
+    job: ProtectionJob
+    sources: InterferenceSources
+    paths: SourcePaths
+
+
+class _Scene(NamedTuple):
+    """One channel and the part of the grid that devices reach; ``dq_pct`` the smallest that is asked for."""
+
+    config: Config
+    files: ChannelFiles
+    places: GroundPlaces
+    box: PixelBox
+    dq_pct: float
 
 
 def sources_of(job: ProtectionJob, placed: PlacedDevices) -> InterferenceSources | None:
@@ -181,9 +216,17 @@ def _louder(job: ProtectionJob) -> ProtectionJob:
     return job._replace(devices=tuple(louder))
 
 
-def paths_of(job: ProtectionJob, victims: VictimMaps, grid: Grid, classes: GroundClasses) -> SourcePaths:
-    """Losses for inland and coastal victims of a box."""
-    found = losses_of(_louder(job), victims, grid, classes)
+def _louder_group(
+    job: ProtectionJob,
+    sources: InterferenceSources,
+    files: ChannelFiles,
+    grid: Grid,
+    places: GroundPlaces,
+    nearest_sea: Mapping[bool, int],
+) -> _Group:
+    """Devices with losses for inland and coastal victims; of the ground only what its classes mean."""
+    classes = classes_without_ground(job.config, files.build, job.devices[0], places)
+    found = losses_to(_louder(job), nearest_sea, grid, classes)
     size = max((tables.far_db.shape[0] for tables in found.values()), default=1)
     near_db, far_db = (np.full((2, size, size), np.inf, dtype=np.float32) for _ in range(2))
     paths, nodes_db = [flat_paths(), flat_paths()], [np.zeros((1, 1, 2), np.float32)] * 2
@@ -193,7 +236,8 @@ def paths_of(job: ProtectionJob, victims: VictimMaps, grid: Grid, classes: Groun
         if tables.paths.used:
             paths[int(coastal)], nodes_db[int(coastal)] = prepared(tables.paths, size), tables.nodes_db
     px_km = grid.resolution_m / grid.largest_scale() / 1000.0
-    return SourcePaths(near_db, far_db, paths[0], paths[1], nodes_db[0], nodes_db[1], classes.ground, px_km)
+    losses = SourcePaths(near_db, far_db, paths[0], paths[1], nodes_db[0], nodes_db[1], classes.ground, px_km)
+    return _Group(job, sources, losses)
 
 
 def _box_of(reaches: Sequence[tuple[InterferenceSources, int]], grid: Grid) -> PixelBox:
@@ -206,64 +250,84 @@ def _box_of(reaches: Sequence[tuple[InterferenceSources, int]], grid: Grid) -> P
     return PixelBox(*spans)
 
 
+def _strips(
+    scene: _Scene, groups: Sequence[_Group], power: NDArray[np.float64] | None, threads: int
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Layers strip by strip; ``power`` [near | far, y, x] of the box where it is known by now."""
+    shape, first = (_size(scene.box.rows), _size(scene.box.cols)), scene.box.rows.start
+    names = ("wanted_dbuvm", *(name for pair in nuisance_bands(scene.config) for name in pair))
+    f_mhz = channel_centre_mhz(scene.config.channels, scene.files.channel)
+    with OpenRasters() as opened:
+
+        def compute(rows: slice, _cols: slice, part: NDArray[np.float64] | None) -> NDArray[np.float32]:
+            own = PixelBox(slice(first + rows.start, first + rows.stop), scene.box.cols)
+            if part is None:
+                part = np.zeros((2, _size(rows), shape[1]))
+                for group in groups:
+                    _add(scene, group, own, opened, part)
+            values = opened.window(scene.files.coverage(".tif"), *own, names).astype(np.float64)
+            times = (values[[0, time, time + 1]] for time in range(1, len(values), 2))
+            found = [_falls(scene.config, f_mhz, scene.dq_pct, part, of_time) for of_time in times]
+            largest: NDArray[np.float32] = np.fmax.reduce(found)
+            return largest
+
+        name = f"aggregate {scene.files.channel}"
+        blocks = map_blocks(compute, shape, (STRIP_PX, shape[1]), threads, cut=(power,), name=name)
+        yield from ((rows, layers) for rows, _, layers in blocks)
+
+
 def _add(
-    job: ProtectionJob,
-    sources: InterferenceSources,
-    paths: SourcePaths,
-    victims: VictimMaps,
-    box: PixelBox,
-    power: NDArray[np.float64],
-    threads: int,
+    scene: _Scene, group: _Group, own: PixelBox, opened: OpenRasters, power: NDArray[np.float64]
 ) -> None:
-    """Add the power of one geometry to ``power`` [near | far, y, x], in place."""
-    antenna = discrimination_of(job)
-    cross_polar_db = job.config.coverage.cross_polar_db
-    inside = sources._replace(row=sources.row - box.rows.start, col=sources.col - box.cols.start)
+    """Add the power of one geometry in a strip of the grid to ``power`` [near | far, y, x], in place."""
+    job, around = group.job, group.paths.far_db.shape[1] - 1
+    rows = slice(max(own.rows.start - around, 0), min(own.rows.stop + around, len(scene.places.surface)))
+    near = (rows.start <= group.sources.row) & (group.sources.row < rows.stop)
+    if not near.any():
+        return
+    sources = InterferenceSources(
+        group.sources.row[near] - rows.start,
+        group.sources.col[near] - own.cols.start,
+        group.sources.level_dbm[near],
+    )
+    victims = empty_victims(_size(own.rows), _size(own.cols))
+    VictimReader(job, scene.files, opened).fill(*own, victims)
+    window = PixelBox(rows, own.cols)
+    ground = read_ground(scene.config, scene.files.build, job.devices[0], scene.places, window).ground
+    paths, cross_polar_db = group.paths._replace(ground=ground), scene.config.coverage.cross_polar_db
+    first_row, antenna = own.rows.start - rows.start, discrimination_of(job)
+    add_power(victims, first_row, sources, paths, NO_TERRAIN, antenna, cross_polar_db, power)
 
-    def compute(rows: slice, cols: slice, before: NDArray[np.float64]) -> NDArray[np.float64]:
-        after = before.copy()
-        strip = rows_of(victims, rows)
-        add_power(strip, rows.start, inside, paths, NO_TERRAIN, antenna, cross_polar_db, after)
-        return after
 
-    height, width = power.shape[1:]
-    name = f"aggregate {job.channel}"
-    for rows, _, part in map_blocks(
-        compute, (height, width), (_BLOCK_PX, width), threads, cut=(power,), name=name
-    ):
-        power[:, rows] = part
+def _power_over_terrain(
+    scene: _Scene, grid: Grid, groups: Sequence[_Group], threads: int
+) -> NDArray[np.float64]:
+    """Power [near | far, y, x] at the victims of the box by paths over terrain, device by device."""
+    config, files, box = scene.config, scene.files, scene.box
+    terrain, power = terrain_of_grid(config, files.build, grid), np.zeros((2, *map(_size, box)))
+    for job, sources, losses in groups:
+        victims = read_victims(job, files, box)
+        ground = read_ground(config, files.build, job.devices[0], scene.places, box).ground
+        paths, antenna = losses._replace(ground=ground), discrimination_of(job)
+        pixels = list(zip(sources.row.tolist(), sources.col.tolist(), strict=True))
+        with_gaps, first = 0, (box.rows.start, box.cols.start)
+        found = losses_of_devices(config, job.devices[0], job.f_mhz, terrain, grid, pixels, threads)
+        for j, over in enumerate(found):
+            its = slice(j, j + 1)
+            one = InterferenceSources(
+                sources.row[its] - first[0], sources.col[its] - first[1], sources.level_dbm[its]
+            )
+            inside = over._replace(row=over.row - first[0], col=over.col - first[1])
+            add_power(victims, 0, one, paths, inside, antenna, config.coverage.cross_polar_db, power)
+            with_gaps += over.gaps
+        if with_gaps:
+            what = f"around {with_gaps} of {len(pixels)} devices terrain is not known everywhere"
+            print(f"channel {job.channel}: {what}: there their paths are homogeneous", file=sys.stderr)
+    return power
 
 
-def _add_over_terrain(
-    job: ProtectionJob,
-    sources: InterferenceSources,
-    paths: SourcePaths,
-    victims: VictimMaps,
-    grid: Grid,
-    box: PixelBox,
-    terrain: PlacesGround,
-    power: NDArray[np.float64],
-    threads: int,
-) -> None:
-    """As ``_add``, device by device, with paths over terrain."""
-    antenna = discrimination_of(job)
-    cross_polar_db = job.config.coverage.cross_polar_db
-    first_row, first_col = box.rows.start, box.cols.start
-    pixels = list(zip(sources.row.tolist(), sources.col.tolist(), strict=True))
-    with_gaps = 0
-    found = losses_of_devices(job.config, job.devices[0], job.f_mhz, terrain, grid, pixels, threads)
-    for j, over in enumerate(found):
-        one = InterferenceSources(
-            sources.row[j : j + 1] - first_row,
-            sources.col[j : j + 1] - first_col,
-            sources.level_dbm[j : j + 1],
-        )
-        inside = over._replace(row=over.row - first_row, col=over.col - first_col)
-        add_power(victims, 0, one, paths, inside, antenna, cross_polar_db, power)
-        with_gaps += over.gaps
-    if with_gaps:
-        what = f"around {with_gaps} of {len(pixels)} devices terrain is not known everywhere"
-        print(f"channel {job.channel}: {what}: there their paths are homogeneous", file=sys.stderr)
+def _size(part: slice) -> int:
+    return int(part.stop - part.start)
 
 
 @kernel
@@ -336,42 +400,6 @@ def _far_loss_db(
         return loss_db
     before_db, after_db = nodes_db[height, inland, node], nodes_db[height, inland, node + 1]
     return before_db + np.float32(place - node) * (after_db - before_db)
-
-
-def _layers(
-    config: Config,
-    files: ChannelFiles,
-    box: PixelBox,
-    power: NDArray[np.float64],
-    dq_pct: float,
-    threads: int,
-) -> xr.DataArray:
-    """From the power at every victim to degradation, excess and required margin, by the stricter nuisance."""
-    names = ("wanted_dbuvm", *(name for pair in nuisance_bands(config) for name in pair))
-    levels = raster.read(files.coverage(".tif"), rows=box.rows, cols=box.cols, bands=names)
-    values = levels.values.astype(np.float64)
-    f_mhz = channel_centre_mhz(config.channels, files.channel)
-    height, width = values.shape[1:]
-    out = np.empty((3, height, width), dtype=np.float32)
-
-    def compute(
-        _rows: slice, _cols: slice, part: NDArray[np.float64], levels: NDArray[np.float64]
-    ) -> NDArray[np.float32]:
-        times = (levels[[0, first, first + 1]] for first in range(1, len(levels), 2))
-        found = [_falls(config, f_mhz, dq_pct, part, of_time) for of_time in times]
-        largest: NDArray[np.float32] = np.fmax.reduce(found)
-        return largest
-
-    name = f"falls {files.channel}"
-    for rows, _, part in map_blocks(
-        compute, (height, width), (_BLOCK_PX, width), threads, cut=(power, values), name=name
-    ):
-        out[:, rows] = part
-    units = ("percentage points", "percentage points", "dB")
-    title = f"fall of location probability by all placed devices, channel {files.channel}"
-    return raster.make_array(
-        out, levels.attrs["grid"], units=units, nodata=math.nan, band_names=AGGREGATE_LAYERS, long_name=title
-    )
 
 
 def _falls(

@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.dtt.device_ground import GroundClasses, ground_places, read_ground
+from pipeline.dtt.device_ground import GroundClasses, GroundPlaces, read_ground
 from pipeline.dtt.path_classes import sector_table
 from pipeline.dtt.path_losses import device_path, end_of_step_km, row_loss_db
 from pipeline.dtt.victims import ExplainedPixel
-from pipeline.grid import raster
 from pipeline.propagation.homogeneous import (
     NEAR_KM,
     DevicePath,
@@ -26,7 +25,7 @@ from pipeline.propagation.homogeneous import (
 from pipeline.terrain.device_heights import HIGHEST_M, exact_excess_m
 from pipeline.terrain.height_files import base_height_m, elevation_around, knows_terrain, lowest_height_m
 from pipeline.terrain.tile_sweeps import read_land
-from pipeline.territory.reach import sea_distance_km
+from pipeline.territory.reach import sea_distances_at_km
 
 
 class PathGround(NamedTuple):
@@ -57,23 +56,24 @@ class PathGround(NamedTuple):
 
 
 def path_ground(
-    asked: ExplainedPixel, victim: tuple[int, int], f_mhz: float, distance_km: float, *, coastal: bool
+    asked: ExplainedPixel,
+    places: GroundPlaces,
+    victim: tuple[int, int],
+    f_mhz: float,
+    distance_km: float,
+    *,
+    coastal: bool,
 ) -> PathGround:
     """Ground of the path from the asked pixel to a victim at (row, col) of the grid."""
-    config, grid, device = asked.config, asked.grid, asked.device
-    surface = raster.read(asked.build / "territory" / "surface.tif").values
-    whole = slice(0, grid.height), slice(0, grid.width)
-    classes = read_ground(config, asked.build, device, ground_places(config, surface, grid), whole)
+    config, device, own = asked.config, asked.device, (asked.row, asked.col)
+    classes = read_ground(config, asked.build, device, places, asked.window)
     way = asked.row - victim[0], asked.col - victim[1]
-    sector, ring, height = _class_of(classes, (asked.row, asked.col), way, distance_km)
+    sector, ring, height = _class_of(classes, way, distance_km)
     class_m = float(classes.heights_m[height])
-    sea = classes.ground.sea
-    inland_km = (
-        0.0 if coastal else float(classes.sea_km[sea[victim]] + classes.sea_km[sea[asked.row, asked.col]])
-    )
+    inland_km = 0.0 if coastal else float(classes.sea_km[[places.sea[victim], places.sea[own]]].sum())
     effective_m = classes.effective_m if height == 0 else class_m
     path = device_path(config, device, f_mhz, effective_m)._replace(inland_km=inland_km)
-    to_sea_km = sea_distance_km(surface, grid)
+    device_sea_km, victim_sea_km = sea_distances_at_km(places.surface, asked.grid, [own, victim])
     ground_m, exact_m = _exact_heights_m(asked, way, distance_km)
     return PathGround(
         ground_m,
@@ -81,21 +81,19 @@ def path_ground(
         ring,
         exact_m,
         class_m,
-        float(to_sea_km[asked.row, asked.col]),
-        float(to_sea_km[victim]),
+        device_sea_km,
+        victim_sea_km,
         *_losses(path, distance_km, flat=height == 0, coastal=coastal),
         asked.terrain_fault,
     )
 
 
-def _class_of(
-    classes: GroundClasses, place: tuple[int, int], way: tuple[int, int], distance_km: float
-) -> tuple[int, int, int]:
-    """Sector, ring and class of height of a path; ``way`` target less victim."""
+def _class_of(classes: GroundClasses, way: tuple[int, int], distance_km: float) -> tuple[int, int, int]:
+    """Sector, ring and class of height of a path from the one pixel of ``classes``; ``way`` to it."""
     ring = int(np.digitize(distance_km, classes.rings.edges_km))
     origin = max(abs(way[0]), abs(way[1]))
     sector = int(sector_table(origin, classes.rings.sectors)[way[0] + origin, way[1] + origin])
-    row = int(classes.ground.number[place])
+    row = int(classes.ground.number[0, 0])
     if row < 0:
         return sector, ring, 0
     by_sector = classes.ground.height[row].reshape(classes.rings.sectors, -1)[:, ring]

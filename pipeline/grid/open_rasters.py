@@ -7,9 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.grid import raster
+from pipeline.grid.grid import strips_of_rows
+
+
+def values_at(
+    opened: raster.Opened, band: int, row: NDArray[np.int64], col: NDArray[np.int64]
+) -> NDArray[Any]:
+    """Raw values of a band, counted from 0, at pixels [n] in ascending order of rows, read strip by strip."""
+    found, cols = np.empty(row.size, opened.layout.dtype), slice(0, opened.layout.width)
+    for rows in strips_of_rows(0, opened.layout.height):
+        its = slice(*np.searchsorted(row, (rows.start, rows.stop)).tolist())
+        if its.start < its.stop:
+            values = raster.read_window(opened, rows, cols, [band])[0]
+            found[its] = values[row[its] - rows.start, col[its]]
+    return found
 
 
 class OpenRasters:

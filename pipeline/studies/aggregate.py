@@ -8,7 +8,8 @@ Writes for each DTT channel that they concern ``aggregate_chNN.tif`` (bands ``fa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -28,6 +29,7 @@ from pipeline.files import GEOTIFF_FILE, check_output_folder, kind_of_table, tab
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file, two_digits
+from pipeline.grid.open_rasters import values_at
 from pipeline.plan.territory_file import files_read, load_config
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.radio.allocations import is_partial
@@ -131,7 +133,8 @@ def spread(
     row, col = row[home], col[home]
     channels, places, levels_dbm = config.channels_of(device), [], []
     for channel in channels:
-        raw = raster.read(_layer(config, folder, device.id, channel)).values[row, col]
+        with raster.reading(_layer(config, folder, device.id, channel)) as layer:
+            raw = values_at(layer, 0, row, col)
         on = ~np.isin(raw, _NOTHING_PERMITTED)
         places.append(np.flatnonzero(on))
         levels_dbm.append(raw[on] / 100.0)
@@ -271,35 +274,102 @@ def _channels(
     register, _ = read_register(config)
     occupied = register["channel"].values.tolist()
     for channel in victim_channels(config, occupied, set(placed.channel)):
-        layers = run(config, ChannelFiles(folder, channel), placed, threads=threads)
-        if layers is None or not np.isfinite(layers.values).any():
+        found = run(config, ChannelFiles(folder, channel), placed, threads=threads)
+        if found is None:
             continue
-        tags = {"channel": str(channel), "devices": str(placed.row.size), "notice": config.notice}
-        raster.write(out / _map_file(channel), layers, tags=tags, publish=True)
-        yield _channel_row(config, folder, channel, layers, grid)
+        # Strips without a receiver in reach, until one has some.
+        empty: list[slice] = []
+        for rows, layers in found.strips:
+            if np.isfinite(layers).any():
+                strips = chain(_nothing(empty, layers.shape), [(rows, layers)], found.strips)
+                tags = {"channel": str(channel), "devices": str(placed.row.size), "notice": config.notice}
+                yield _write_channel(config, folder, out, channel, found.grid, grid, strips, tags)
+                break
+            empty.append(rows)
 
 
-def _channel_row(
-    config: Config, folder: Path, channel: int, layers: xr.DataArray, grid: Grid
+_Strip = tuple[slice, NDArray[np.float32]]
+
+
+def _nothing(strips: Sequence[slice], shape: tuple[int, ...]) -> Iterator[_Strip]:
+    for rows in strips:
+        yield rows, np.full((shape[0], rows.stop - rows.start, shape[2]), np.nan, np.float32)
+
+
+def _write_channel(
+    config: Config,
+    folder: Path,
+    out: Path,
+    channel: int,
+    part: Grid,
+    grid: Grid,
+    strips: Iterable[_Strip],
+    tags: Mapping[str, str],
 ) -> dict[str, float | int]:
-    """One line of the table: percentiles of q1 - q2 over the pixels in reach, what exceeds dq, the margin."""
-    fall, excess, margin = (layers.sel(band=name).values for name in AGGREGATE_LAYERS)
-    reached, over = np.isfinite(fall), np.nan_to_num(excess) > 0.0
-    rows, cols = _window(layers.attrs["grid"], grid)
-    area_km2 = grid.area_km2(rows, cols)
+    """Write the map of a channel on a ``part`` of the grid strip by strip; returns its line of the table."""
+    layout = raster.layout_on(
+        part,
+        AGGREGATE_LAYERS,
+        dtype="float32",
+        nodata=math.nan,
+        units=("percentage points", "percentage points", "dB"),
+        long_name=f"fall of location probability by all placed devices, channel {channel}",
+        tags=tags,
+    )
+    facts = []
+    with raster.writing(out / _map_file(channel), layout, publish=True) as put:
+        for rows, layers in strips:
+            put(rows, slice(0, part.width), layers)
+            if np.isfinite(layers[0]).any():
+                facts.append(_facts_of(config, folder, part, grid, rows, layers))
+    return _channel_row(channel, part, facts)
+
+
+class _StripFacts(NamedTuple):
+    """Of the pixels of a strip in reach: q1 - q2 of each, what exceeds dq, the margin, and the worst one."""
+
+    fall_pct: NDArray[np.float32]
+    excess_pixels: int
+    excess_km2: float
+    excess_people: float
+    margin_db: float
+    worst: tuple[int, int]
+
+
+def _facts_of(
+    config: Config, folder: Path, part: Grid, grid: Grid, strip: slice, layers: NDArray[np.float32]
+) -> _StripFacts:
+    fall, excess, margin = layers
+    over = np.nan_to_num(excess) > 0.0
+    row, col = grid.offset_px(part)
+    rows, cols = slice(row + strip.start, row + strip.stop), slice(col, col + part.width)
     people = _population(config, folder, rows, cols)
-    worst = np.unravel_index(np.nanargmax(fall), fall.shape)
-    lon_deg, lat_deg = layers.attrs["grid"].lonlat_deg(*(slice(at, at + 1) for at in worst))
-    percentiles = np.percentile(fall[reached], _PERCENTILES)
+    y, x = np.unravel_index(np.nanargmax(fall), fall.shape)
+    return _StripFacts(
+        fall[np.isfinite(fall)],
+        int(over.sum()),
+        float(grid.area_km2(rows, cols)[over].sum(dtype=np.float64)),
+        math.nan if people is None else float(np.nansum(people[over], dtype=np.float64)),
+        float(np.nanmax(margin)),
+        (strip.start + int(y), int(x)),
+    )
+
+
+def _channel_row(channel: int, part: Grid, facts: Sequence[_StripFacts]) -> dict[str, float | int]:
+    """One line of the table: percentiles of q1 - q2 over the pixels in reach, what exceeds dq, the margin."""
+    fall = np.concatenate([one.fall_pct for one in facts])
+    worst = max(facts, key=lambda one: float(one.fall_pct.max()))
+    lon_deg, lat_deg = part.lonlat_deg(*(slice(at, at + 1) for at in worst.worst))
+    percentiles = np.percentile(fall, _PERCENTILES)
     return {
         "channel": channel,
-        "pixels_in_reach": int(reached.sum()),
+        "pixels_in_reach": fall.size,
         **{f"fall_p{p}_pct": round(float(v), 4) for p, v in zip(_PERCENTILES, percentiles, strict=True)},
-        "fall_max_pct": round(float(fall[worst]), 4),
-        "excess_pixels": int(over.sum()),
-        "excess_km2": round(float(area_km2[over].sum(dtype=np.float64)), 3),
-        "excess_population": math.nan if people is None else round(float(np.nansum(people[over])), 1),
-        "margin_db": round_up(float(np.nanmax(margin))),
+        "fall_max_pct": round(float(fall.max()), 4),
+        "excess_pixels": sum(one.excess_pixels for one in facts),
+        "excess_km2": round(math.fsum(one.excess_km2 for one in facts), 3),
+        "excess_population": round(math.fsum(one.excess_people for one in facts), 1),
+        "margin_db": round_up(max(one.margin_db for one in facts)),
         "worst_lon": round(float(lon_deg.item()), 6),
         "worst_lat": round(float(lat_deg.item()), 6),
     }
@@ -308,11 +378,6 @@ def _channel_row(
 def round_up(margin_db: float) -> float:
     """To 0.01 dB, so that the written margin is enough."""
     return math.ceil(round(100.0 * margin_db, 6)) / 100.0
-
-
-def _window(part: Grid, grid: Grid) -> tuple[slice, slice]:
-    row, col = grid.offset_px(part)
-    return slice(row, row + part.height), slice(col, col + part.width)
 
 
 def _population(config: Config, folder: Path, rows: slice, cols: slice) -> NDArray[np.float32] | None:

@@ -103,6 +103,19 @@ def sea_distance_km(surface: NDArray[np.uint8], grid: Grid) -> NDArray[np.float3
     return np.concatenate([its_km for _, its_km in _sea_distances_km(surface, grid)])
 
 
+def sea_distances_at_km(
+    surface: NDArray[np.uint8], grid: Grid, places: Sequence[tuple[int, int]]
+) -> list[float]:
+    """The same at some pixels (row, col) alone."""
+    found = {
+        (row, col): float(distance_km[row - rows.start, col])
+        for rows, distance_km in _sea_distances_km(surface, grid)
+        for row, col in places
+        if rows.start <= row < rows.stop
+    }
+    return [found[place] for place in places]
+
+
 def _sea_distances_km(surface: NDArray[np.uint8], grid: Grid) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """The same strip by strip: a number for every pixel of the grid at once is the largest array of a job."""
 

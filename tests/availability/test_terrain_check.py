@@ -11,6 +11,7 @@ import yaml
 from pyproj import Geod
 from rasterio.transform import from_origin
 
+from pipeline.availability import terrain_check
 from pipeline.availability.terrain_check import (
     CheckedPaths,
     DeviceCheck,
@@ -192,7 +193,8 @@ def test_adjacent_victims_are_counted_and_not_compared(checks):
         assert np.isfinite(check.paths.terrain_db[limited & ~adjacent]).all()
 
 
-def test_result_does_not_depend_on_threads(hilly, checks):
+def test_result_depends_neither_on_threads_nor_on_tiles(hilly, checks, monkeypatch):
+    monkeypatch.setattr(terrain_check, "_TILE_PX", 5)
     again = check_paths(hilly.config, hilly.folder, [CHANNEL], threads=3)
     for one, other in zip(checks[2], again[2], strict=True):
         for first, second in zip(one.paths, other.paths, strict=True):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import yaml
 
+from pipeline.dtt import multiple_interference
 from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.degradation import degradation_of
-from pipeline.dtt.multiple_interference import PlacedDevices, run
+from pipeline.dtt.multiple_interference import AGGREGATE_LAYERS, AggregateMap, PlacedDevices, run
 from pipeline.grid import raster
 from pipeline.plan.territory_file import load_config
 from tests.dtt.test_protection_maps import (
@@ -75,10 +76,18 @@ def victims_of(case: Case):
     ]
 
 
+def whole(found: AggregateMap) -> np.ndarray:
+    """The layers [layer, y, x] of all strips."""
+    values = np.zeros((3, *found.grid.shape), np.float32)
+    for rows, part in found.strips:
+        values[:, rows] = part
+    return values
+
+
 def layers(case: Case, devices: PlacedDevices):
-    found = run(case.config, ChannelFiles(case.folder, CHANNEL), devices)
-    assert found.sizes["y"] == found.sizes["x"] == len(case.served)
-    return {name: found.sel(band=name).values for name in ("fall_pct", "excess_pct", "margin_db")}
+    found = whole(run(case.config, ChannelFiles(case.folder, CHANNEL), devices))
+    assert found.shape[1:] == case.served.shape
+    return dict(zip(AGGREGATE_LAYERS, found, strict=True))
 
 
 def test_power_of_all_devices_is_summed_at_every_served_pixel(case):
@@ -150,7 +159,7 @@ def test_margin_and_walls_of_a_device(case, tmp_path, repository):
     config = load_config(tmp_path / "case.yaml")
     files = ChannelFiles(case.folder, CHANNEL)
     falls = [
-        run(config, files, placed(((2, 3), CHANNEL + 2, level), number=n)).sel(band="fall_pct").values
+        whole(run(config, files, placed(((2, 3), CHANNEL + 2, level), number=n)))[0]
         for n, level in ((0, 0.0), (1, 0.0), (2, 7.0), (3, -4.0))
     ]
     for other in falls[1:]:
@@ -161,10 +170,15 @@ def test_devices_out_of_the_offsets_do_not_concern_the_channel(case):
     assert run(case.config, ChannelFiles(case.folder, CHANNEL), placed(((2, 3), CHANNEL + 10, 36.0))) is None
 
 
-def test_threads_change_nothing(case):
-    devices = placed(((2, 3), CHANNEL, 0.0), ((9, 8), CHANNEL, 5.0))
-    one, two = (run(case.config, ChannelFiles(case.folder, CHANNEL), devices, threads=n) for n in (1, 2))
-    np.testing.assert_array_equal(one.values, two.values)
+def test_threads_and_strips_change_nothing(case, monkeypatch):
+    devices, files = (
+        placed(((2, 3), CHANNEL, 0.0), ((9, 8), CHANNEL, 5.0)),
+        ChannelFiles(case.folder, CHANNEL),
+    )
+    one, two = (whole(run(case.config, files, devices, threads=n)) for n in (1, 2))
+    np.testing.assert_array_equal(one, two)
+    monkeypatch.setattr(multiple_interference, "STRIP_PX", 3)
+    np.testing.assert_array_equal(whole(run(case.config, files, devices, threads=2)), one)
 
 
 def test_two_percentages_of_time_give_the_larger_fall(tmp_path, repository):

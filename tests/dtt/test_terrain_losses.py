@@ -29,7 +29,7 @@ from pipeline.propagation.free_space import slant_loss_db
 from pipeline.terrain.path_profiles import profile_ground
 from pipeline.terrain.records import LonLatRaster, Mast, MastView
 from tests.availability.test_terrain_check import STEP_DEG, Hilly
-from tests.dtt.test_multiple_interference import placed
+from tests.dtt.test_multiple_interference import placed, whole
 from tests.dtt.test_protection_maps import (
     CHANNEL,
     F_MHZ,
@@ -202,7 +202,7 @@ def test_hill_between_lowers_what_arrives_and_one_behind_does_not(hilly):
 
 
 def falls(hilly: Hilly, config, devices) -> np.ndarray:
-    return run(config, ChannelFiles(hilly.folder, CHANNEL), devices).sel(band="fall_pct").values
+    return whole(run(config, ChannelFiles(hilly.folder, CHANNEL), devices))[0]
 
 
 def test_placed_devices_take_their_paths(hilly, terrain):
@@ -250,7 +250,7 @@ def test_smaller_takes_the_worse_path_and_each_choice_its_own(hilly):
 def test_threads_change_no_byte(hilly):
     devices = placed(*[((row, col), CHANNEL, 8.0) for row in range(2, 10, 2) for col in range(5)])
     config, files = with_path(hilly.config, "p1812"), ChannelFiles(hilly.folder, CHANNEL)
-    one, two = (run(config, files, devices, threads=threads).values.tobytes() for threads in (1, 2))
+    one, two = (whole(run(config, files, devices, threads=threads)).tobytes() for threads in (1, 2))
     assert one == two
 
 
