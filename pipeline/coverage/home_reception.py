@@ -74,11 +74,10 @@ def _idle_of_channel(
     planning = planning_of(config, network, channel)
     inputs = channel_inputs(network, _sweeps(masts, elevation), planning, config, channel)
     needed_db = NormalDist().inv_cdf(inputs.q_min) * inputs.rules.wanted_sigma_db
-    columns = [network[name].values.tolist() for name in ("id", "lon_deg", "lat_deg")]
-    for number, (name, lon_deg, lat_deg) in enumerate(zip(*columns, strict=True)):
-        places = _places_at_home(lon_deg, lat_deg, surface)
+    sites = network["lon_deg"].values, network["lat_deg"].values
+    for number, places in enumerate(_places_at_home(*sites, surface)):
         if places[0].size == 0 or not _serves(inputs, number, places, elevation, needed_db):
-            yield str(name)
+            yield str(network["id"].values[number])
 
 
 def _sweeps(masts: list[Mast], elevation: LonLatRaster | None) -> dict[str, Sweep]:
@@ -100,21 +99,27 @@ def _serves(
 
 
 def _places_at_home(
-    lon_deg: float, lat_deg: float, surface: xr.DataArray
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Longitudes and latitudes of the centres of home land pixels on circles around a site."""
+    lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64], surface: xr.DataArray
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """For each site [n] longitudes and latitudes of the centres of home land pixels on circles around it."""
     grid: Grid = surface.attrs["grid"]
     circle, place = np.divmod(np.arange(len(_CIRCLES_KM) * _ON_A_CIRCLE), _ON_A_CIRCLE)
     azimuth_deg = 360.0 / _ON_A_CIRCLE * (place + 0.5 * (circle % 2))
     distance_m = 1000.0 * np.array(_CIRCLES_KM)[circle]
-    count = circle.size
-    lon, lat, _ = GEOD.fwd(np.full(count, lon_deg), np.full(count, lat_deg), azimuth_deg, distance_m)
+    site, sites = np.repeat(np.arange(lon_deg.size), circle.size), lon_deg.size
+    ways = np.tile(azimuth_deg, sites), np.tile(distance_m, sites)
+    lon, lat, _ = GEOD.fwd(lon_deg[site], lat_deg[site], *ways)
     row, col = (np.floor(edge) for edge in grid.row_col(*grid.from_lonlat().transform(lon, lat)))
     inside = (row >= 0) & (row < grid.height) & (col >= 0) & (col < grid.width)
-    pixels = np.unique(np.stack([row[inside], col[inside]]).astype(np.int64), axis=1)
-    pixels = pixels[:, np.isin(surface.values[pixels[0], pixels[1]], _AT_HOME)]
-    centres_deg = grid.to_lonlat().transform(*grid.xy_m(pixels[0] + 0.5, pixels[1] + 0.5))
-    return np.asarray(centres_deg[0]), np.asarray(centres_deg[1])
+    pixels = site[inside], row[inside].astype(np.int64), col[inside].astype(np.int64)
+    shape = (sites, *grid.shape)
+    site, row, col = np.unravel_index(np.unique(np.ravel_multi_index(pixels, shape)), shape)
+    home = np.isin(surface.values[row, col], _AT_HOME)
+    site, row, col = site[home], row[home], col[home]
+    middles = row.astype(np.float64) + 0.5, col.astype(np.float64) + 0.5
+    centres_deg = grid.to_lonlat().transform(*grid.xy_m(*middles))
+    ends = np.searchsorted(site, np.arange(1, sites))
+    yield from zip(*(np.split(np.asarray(part), ends) for part in centres_deg), strict=True)
 
 
 def idle_in_coverage(build: Path, candidates: Mapping[int, Iterable[str]]) -> set[str] | None:

@@ -12,6 +12,7 @@ import shapely
 import xarray as xr
 from numpy.typing import NDArray
 from pyproj import Transformer
+from scipy.spatial import cKDTree
 
 from pipeline.config.config import Config
 from pipeline.errors import InputError
@@ -49,8 +50,8 @@ class Places(NamedTuple):
     home: NDArray[np.bool_]
 
 
-# Whether a place, longitude and latitude in degrees, is where it should be.
-Fits = Callable[[float, float], bool]
+# Whether places [n], longitudes and latitudes in degrees, are where they should be: bool[n].
+Fits = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.bool_]]
 
 
 class ReachCounts(NamedTuple):
@@ -142,35 +143,37 @@ def _stated_place(values: Mapping[str, str]) -> tuple[float, float] | None:
 
 
 def in_reach_of(config: Config, grid: Grid) -> Fits:
-    """Whether a place lies within reach of the padded grid."""
-    positions_m, reach_m = outline_m(grid), 1000.0 * config.channels.reach_km
+    """Whether places lie within reach of the padded grid."""
+    tree, reach_m = cKDTree(outline_m(grid)), 1000.0 * config.channels.reach_km
 
-    def fits(lon_deg: float, lat_deg: float) -> bool:
-        frame = site_frames(np.array([lon_deg]), np.array([lat_deg]))[0]
-        return bool(np.min(np.sum((positions_m - frame[:3]) ** 2, axis=1)) <= reach_m**2)
+    def fits(lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
+        nearest_m, _ = tree.query(site_frames(lon_deg, lat_deg)[:, :3])
+        return np.asarray(nearest_m <= reach_m)
 
     return fits
 
 
 def near_home(config: Config, boundaries: Boundaries, most_km: float) -> Fits:
-    """Whether a place lies within a distance of the home polygons, or of the box that stands for them."""
+    """Whether places lie within a distance of the home polygons, or of the box that stands for them."""
     by_code = zip(boundaries.codes, boundaries.countries, strict=True)
     home = shapely.union_all([shape for code, shape in by_code if code in boundaries.home])
     if config.territory.polygons is None and config.territory.bbox_deg is not None:
         home = shapely.box(*config.territory.bbox_deg)
     shapely.prepare(home)
 
-    def fits(lon_deg: float, lat_deg: float) -> bool:
-        return any(_distance_km(home, lon_deg + turn, lat_deg) <= most_km for turn in (0.0, 360.0, -360.0))
+    def fits(lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
+        turned_deg = [lon_deg + turn for turn in (0.0, 360.0, -360.0)]
+        found = np.logical_or.reduce([shapely.intersects_xy(home, lon, lat_deg) for lon in turned_deg])
+        for i in np.flatnonzero(~found).tolist():
+            lat = float(lat_deg[i])
+            found[i] = any(_distance_km(home, float(lon[i]), lat) <= most_km for lon in turned_deg)
+        return np.asarray(found)
 
     return fits
 
 
 def _distance_km(shape: shapely.Geometry, lon_deg: float, lat_deg: float) -> float:
-    """Distance to a polygon in lon/lat, on a plane at the place; infinite beyond twice ``HOME_KM``."""
-    site = shapely.Point(lon_deg, lat_deg)
-    if shapely.intersects(shape, site):
-        return 0.0
+    """Distance to a polygon in lon/lat around, on a plane at the place; infinite beyond twice ``HOME_KM``."""
     narrowing = max(math.cos(math.radians(lat_deg)), 0.01)
     high = 2.0 * HOME_KM / _KM_PER_DEGREE
     wide = high / narrowing
@@ -184,13 +187,17 @@ def _distance_km(shape: shapely.Geometry, lon_deg: float, lat_deg: float) -> flo
 
 def _hint(lon_deg: float, lat_deg: float, fits: Fits, *, signs: bool) -> str:
     """What looks wrong about a place that does not fit; empty where nothing would make it fit."""
-    if abs(lon_deg) <= 90.0 and fits(lat_deg, lon_deg):
+    if abs(lon_deg) <= 90.0 and _fits_one(fits, lat_deg, lon_deg):
         return "; lon and lat look exchanged"
     flipped = {"lon": (-lon_deg, lat_deg), "lat": (lon_deg, -lat_deg)} if signs else {}
     for name, place in flipped.items():
-        if fits(*place):
+        if _fits_one(fits, *place):
             return f"; the sign of {name} looks wrong"
     return ""
+
+
+def _fits_one(fits: Fits, lon_deg: float, lat_deg: float) -> bool:
+    return bool(fits(np.array([lon_deg]), np.array([lat_deg]))[0])
 
 
 # --- checks -------------------------------------------------------------------------------------------------
@@ -198,13 +205,14 @@ def _hint(lon_deg: float, lat_deg: float, fits: Fits, *, signs: bool) -> str:
 
 def far_from_home(places: Places, at_home: Fits) -> list[int]:
     """Home stations far outside home."""
-    sites = zip(places.home.tolist(), places.lon_deg.tolist(), places.lat_deg.tolist(), strict=True)
-    return [index for index, (home, *site) in enumerate(sites) if home and not at_home(*site)]
+    home = np.flatnonzero(places.home)
+    far: list[int] = home[~at_home(places.lon_deg[home], places.lat_deg[home])].tolist()
+    return far
 
 
 def counts_of(config: Config, places: Places, reach: Fits) -> ReachCounts:
     """How many rows of a file there are, and where."""
-    near = sum(reach(*site) for site in zip(places.lon_deg.tolist(), places.lat_deg.tolist(), strict=True))
+    near = int(np.count_nonzero(reach(places.lon_deg, places.lat_deg)))
     accepted = sum(name in config.registers.accept for name in places.ids)
     return ReachCounts(len(places.ids), near, len(places.ids) - near, accepted)
 
@@ -232,8 +240,9 @@ def place_faults(
 def _exchanged_faults(config: Config, places: Places, reach: Fits) -> dict[int, InputError]:
     """Rows out of reach whose numbers look exchanged or wrongly signed, by index."""
     faults = {}
-    for index, place in enumerate(zip(places.lon_deg.tolist(), places.lat_deg.tolist(), strict=True)):
-        if not reach(*place) and (hint := _hint(*place, reach, signs=bool(places.home[index]))):
+    for index in np.flatnonzero(~reach(places.lon_deg, places.lat_deg)).tolist():
+        place = float(places.lon_deg[index]), float(places.lat_deg[index])
+        if hint := _hint(*place, reach, signs=bool(places.home[index])):
             faults[index] = _implausible(places, index, f"implausible location{hint}", _within(config))
     return faults
 
@@ -246,7 +255,7 @@ def _far_faults(
     faults = {}
     for index in far_from_home(places, at_home):
         place = float(places.lon_deg[index]), float(places.lat_deg[index])
-        if pass_within is None or not pass_within(*place):
+        if pass_within is None or not _fits_one(pass_within, *place):
             problem = f"home station far outside home{_hint(*place, at_home, signs=True)}"
             allowed = home if pass_within is None else _within(config)
             faults[index] = _implausible(places, index, problem, allowed)
