@@ -111,9 +111,9 @@ def change_stations(config_path: Path, options: Sequence[str]) -> dict[str, floa
             took = run_stage(stage, config_path, *options)
             found.setdefault(f"italy_100m_changed_station_{stage}_cpu_s", []).append(took.cpu_s)
         for folder, jobs in parts_by_job(FOLDER).items():
-            (counts,) = (its for name, its in jobs.items() if f"ch{CHANNEL}" in name)
-            share = counts["computed"] / max(sum(counts.values()), 1)
-            found.setdefault(f"italy_100m_changed_station_{folder}_computed", []).append(share)
+            for counts in (its for name, its in jobs.items() if f"ch{CHANNEL}" in name):
+                share = counts["computed"] / max(sum(counts.values()), 1)
+                found.setdefault(f"italy_100m_changed_station_{folder}_computed", []).append(share)
     return {name: statistics.median(values) for name, values in found.items()}
 
 
