@@ -48,9 +48,12 @@ def within_reach(
     transmitters: xr.Dataset, positions_m: NDArray[np.float64], reach_km: float
 ) -> NDArray[np.bool_]:
     """Which transmitters lie within ``reach_km`` of the nearest of some geocentric points [n, 3]."""
-    frames = site_frames(transmitters["lon_deg"].values, transmitters["lat_deg"].values)
+    degrees = np.stack([transmitters["lon_deg"].values, transmitters["lat_deg"].values])
+    sites, which = np.unique(degrees, axis=1, return_inverse=True)
+    frames = site_frames(sites[0], sites[1])
     nearest_m = [np.sqrt(np.min(np.sum((positions_m - frame[:3]) ** 2, axis=1))) for frame in frames]
-    return np.array(nearest_m) <= 1000.0 * reach_km
+    near: NDArray[np.bool_] = np.array(nearest_m)[which.ravel()] <= 1000.0 * reach_km
+    return near
 
 
 def with_default_mode(transmitters: xr.Dataset, default: ModeKey) -> xr.Dataset:
