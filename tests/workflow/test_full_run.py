@@ -60,6 +60,7 @@ def test_run_from_clean_then_after_changes(repository: Path, tiny: Path, change_
 
     text = run(repository)
     assert "Results: results/tiny/latest" in text
+    assert len(text.splitlines()) < 60
     first = (results / "latest").resolve()
     before = contents(first)
     assert set(before) == set(run_files.published_files(load_plan(tiny)))
