@@ -62,6 +62,7 @@ def ratios_compared(config: Config) -> list[Mapping[str, Any]]:
     key = (config.coverage.default_mode.system, config.coverage.default_mode.mode)
     tables = read_protection_tables(config.protection)
     cautious = read_protection_tables(with_ratios(config, CAUTIOUS).protection)
+    offsets = offsets_in_use(config)
     return [
         {
             "device": device.id,
@@ -71,7 +72,7 @@ def ratios_compared(config: Config) -> list[Mapping[str, Any]]:
             "cautious_db": _ratio_db(cautious, key, device, k),
         }
         for device in config.devices
-        for k in offsets_in_use(config)
+        for k in offsets
     ]
 
 

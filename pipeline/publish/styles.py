@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,8 +103,13 @@ def hex_colour(rgba: Rgba) -> str:
     return "#{:02x}{:02x}{:02x}".format(*rgba[:3])
 
 
-def _load(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+def _load(path: Path) -> Mapping[str, Any]:
+    return _parsed(path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = yaml.safe_load(text)
     return found
 
 

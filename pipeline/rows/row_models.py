@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
@@ -25,10 +26,13 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from pipeline.errors import InputError, fault_of_value, raise_first
+from pipeline.hashing import file_sha256
 from pipeline.rows.text_records import PRINTABLE_TEXT, Record, Records, read_csv, unfit_character
 
 # A cell that a field refuses, in place of its value.
 BAD = object()
+# The size of the largest tables that are read once in a process; those shipped have less.
+_KEPT_BYTES = 2**18
 # Text of which every character can be printed.
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
@@ -263,9 +267,26 @@ def read_rows(
 ) -> list[_Row]:
     """All rows of a file; the first bad one is refused.
 
-    ``columns`` that must exist, by default those without a default; ``context`` for validators.
+    ``columns`` that must exist, by default those without a default; ``context`` for validators. A small table
+    that is as it was is not read again in a process: tables of ratios are asked for at every turn.
     """
-    rows, faults = _checked(path, model, columns, context, may_be_empty=may_be_empty)
+    required = columns_of(model, required=True) if columns is None else tuple(columns)
+    if context is None and path.is_file() and path.stat().st_size <= _KEPT_BYTES:
+        return [*_kept_rows(path, file_sha256(path), model, required, may_be_empty=may_be_empty)]
+    return _good_rows(path, model, required, context, may_be_empty=may_be_empty)
+
+
+@lru_cache(maxsize=64)
+def _kept_rows(
+    path: Path, _sha256: str, model: type[_Row], required: tuple[str, ...], *, may_be_empty: bool
+) -> list[_Row]:
+    return _good_rows(path, model, required, None, may_be_empty=may_be_empty)
+
+
+def _good_rows(
+    path: Path, model: type[_Row], required: Sequence[str], context: object, *, may_be_empty: bool
+) -> list[_Row]:
+    rows, faults = _checked(path, model, required, context, may_be_empty=may_be_empty)
     raise_first(faults)
     return rows
 
@@ -283,10 +304,11 @@ def read_by_id(
 
     ``faults_of`` the rows of a file, for what is checked of all at once. Faults in order of file and row.
     """
+    required = columns_of(model, required=True) if columns is None else columns
     known: dict[str, _Row] = {}
     faults: list[InputError] = []
     for path in paths:
-        rows, found = _checked(Path(path), model, columns, context, may_be_empty=may_be_empty)
+        rows, found = _checked(Path(path), model, required, context, may_be_empty=may_be_empty)
         second = [*enter_by_id(rows, known)]
         new = {row.row: row for row in rows if known.get(_id(row)) is row}
         others = [*faults_of(Path(path), list(new.values()))]
@@ -297,10 +319,9 @@ def read_by_id(
 
 
 def _checked(
-    path: Path, model: type[_Row], columns: Sequence[str] | None, context: object, *, may_be_empty: bool
+    path: Path, model: type[_Row], required: Sequence[str], context: object, *, may_be_empty: bool
 ) -> tuple[list[_Row], list[InputError]]:
     """The good rows of a file and the faults of the others, both in order of row."""
-    required = columns_of(model, required=True) if columns is None else columns
     records = read_records(path, required, may_be_empty=may_be_empty)
     rows, faults = [], list(records.faults)
     for record in records.readable:
