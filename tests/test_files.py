@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -25,10 +25,10 @@ LOGS = {"progress.py": {"log.open"}}
 EITHER = ("np.savez_compressed", ".savefig")
 
 
-def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), node
+@cache
+def calls(path: Path) -> tuple[tuple[str, ast.Call], ...]:
+    nodes = ast.walk(ast.parse(path.read_bytes()))
+    return tuple((ast.unparse(node.func), node) for node in nodes if isinstance(node, ast.Call))
 
 
 def opens_for_writing(name: str, call: ast.Call) -> bool:

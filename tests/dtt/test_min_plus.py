@@ -105,7 +105,9 @@ def _single(allowed: dict[tuple[int, int], float], azimuth: float, **changes: ob
     return case | changes
 
 
-@pytest.mark.parametrize("first", range(0, 400, 50))
+@pytest.mark.parametrize(
+    "first", [0, 50, *(pytest.param(n, marks=pytest.mark.slow) for n in range(100, 400, 50))]
+)
 def test_min_plus_on_random_maps_equals_brute_force(first: int) -> None:
     for seed in range(first, first + 50):
         case = _random_case(seed)

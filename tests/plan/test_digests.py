@@ -6,8 +6,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -35,16 +36,27 @@ ALL_JOBS = {
 LAYER = Path("build/tiny/public/max_eirp_fixed30_ch25.tif")
 
 
+@pytest.fixture(scope="module")
+def kept() -> Iterator[Path]:
+    """A folder for what the first of these tests has made."""
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.fixture
-def computed(tiny: Path) -> Plan:
+def computed(tiny: Path, kept: Path) -> Plan:
     """The plan of the tiny territory, with a small file in place of each that a job writes."""
     plan = load_plan(tiny)
+    if (kept / "build").exists():
+        shutil.copytree(kept / "build", "build")
+        return plan
     for job, every in ALL_JOBS.items():
         for wildcards in every:
             paths = [Path(pattern.format(**wildcards)) for pattern in output_files(plan, job)]
             for path in paths:
                 write_whole(path, f"content of {path}")
             write_record(plan.build, job, wildcards, key_of(plan, job, wildcards), paths)
+    shutil.copytree("build", kept / "build")
     return plan
 
 

@@ -95,7 +95,7 @@ def test_validity_is_renewed_when_less_than_half_is_left(
 def test_period_that_a_clock_ahead_has_put_into_the_future_is_renewed(
     tiny: Path, workflow: Workflow, ahead_h: float, renewed: bool
 ) -> None:
-    publish(tiny, NOW + timedelta(hours=ahead_h))
+    publish(tiny, datetime.now(UTC) + timedelta(hours=ahead_h))
     assert run_command(tiny, FEW._replace(if_changed=True)) == 0
     assert summary(tiny)["validity_renewed"] == renewed
     period = valid(tiny)["valid"]
