@@ -238,7 +238,7 @@ def _paths_of_channel(
     bands = [band for band in bands_of(job) if needed[band.name].any()]
     found = {band.name: _no_paths(scene.pixels.row.size) for band in bands}
     for its in _by_tile(scene.pixels, np.logical_or.reduce([needed[band.name] for band in bands])):
-        window = _around(scene, its, around_px)
+        window = _around(scene.pixels, its, box, around_px)
         victims = read_victims(job, files, window)
         ground = read_ground(config, scene.build, devices[0], places, window).ground
         for band in bands:
@@ -248,6 +248,7 @@ def _paths_of_channel(
                 corner = window.rows.start, window.cols.start
                 asked = _Asked(job, search, corner, levels_dbm[band.name])
                 _add_paths(scene, asked, own, found[band.name])
+        del victims, ground, search, asked  # before those of the next tile are made
     return found
 
 
@@ -259,11 +260,12 @@ def _by_tile(pixels: SampledPixels, wanted: NDArray[np.bool_]) -> Iterator[NDArr
     yield from (numbers[which == place] for place in range(int(which.max(initial=-1)) + 1))
 
 
-def _around(scene: _Scene, numbers: NDArray[np.int64], by_px: int) -> PixelBox:
-    """The part of the grid within ``by_px`` of some sampled pixels."""
-    places = zip(scene.pixels, scene.grid.shape, strict=True)
-    spans = ((int(at[numbers].min()), int(at[numbers].max()), size) for at, size in places)
-    return PixelBox(*(slice(max(a - by_px, 0), min(b + by_px + 1, size)) for a, b, size in spans))
+def _around(pixels: SampledPixels, numbers: NDArray[np.int64], box: PixelBox, by_px: int) -> PixelBox:
+    """The part of a box within ``by_px`` of some sampled pixels in it."""
+    spans = (
+        (int(at[numbers].min()), int(at[numbers].max()), part) for at, part in zip(pixels, box, strict=True)
+    )
+    return PixelBox(*(slice(max(a - by_px, s.start), min(b + by_px + 1, s.stop)) for a, b, s in spans))
 
 
 class _Asked(NamedTuple):
