@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -201,7 +200,8 @@ def lost(
 
 @devices.command(
     name="report",
-    epilog="Examples: channelmaps devices report --from 2026-07-01T00:00:00Z --out report.csv\n\n"
+    epilog="Examples: channelmaps devices report --from 2026-07-01T00:00:00Z --out report.csv "
+    "--html report.html\n\n"
     "channelmaps devices report --zone zone.geojson --out zone.csv",
 )
 def report_devices(
@@ -209,18 +209,47 @@ def report_devices(
     db: DbOption = "sqlite:///loop.db",
     since: Annotated[str | None, typer.Option("--from", help="UTC instant; the first if absent.")] = None,
     until: Annotated[str | None, typer.Option("--to", help="UTC instant; until now if absent.")] = None,
+    html: Annotated[Path | None, typer.Option(help="The same as a page to read.")] = None,
     zone: Annotated[
-        Path | None, typer.Option(help="Polygons of a coordination zone: the uses in it, by month.")
+        str | None,
+        typer.Option(help="Instead the uses in these polygons, or so many km from neighbours, by month."),
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="results/<territory>: where neighbours are, for --zone KM.")
+    ] = None,
+    bookings: Annotated[
+        Path | None, typer.Option(help="CSV with id, booked_at, start: which were obeyed late.")
+    ] = None,
+    run_s: Annotated[
+        float | None, typer.Option(min=0.0, help="From a booking's entry to the run that holds it, s.")
+    ] = None,
+    aggregate: Annotated[
+        Path | None, typer.Option(help="aggregate.csv of what `devices placed` wrote: its maxima.")
     ] = None,
 ) -> None:
-    """Devices, uses and refusals by kind, channel-hours by channel."""
-    from pipeline.loop.use_reports import Period, report_command
+    """Devices, uses and refusals by kind, channel-hours by channel and region."""
+    from pipeline.errors import InputError
+    from pipeline.loop.period import Period
+    from pipeline.loop.use_reports import ReportInputs, report_command
+    from pipeline.loop.zone_report import zone_report_command
     from pipeline.query.query import instant_of
 
     begin, end = instant_of("--from", since), instant_of("--to", until)
-    from_s = -math.inf if begin is None else begin.timestamp()
-    to_s = math.inf if end is None else end.timestamp()
-    report_command(out, db, Period(from_s, to_s), zone)
+    always = Period()
+    period = Period(
+        always.from_s if begin is None else int(begin.timestamp()),
+        always.to_s if end is None else int(end.timestamp()),
+    )
+    if (bookings is None) != (run_s is None):
+        raise InputError("is missing", field="--run-s" if bookings else "--bookings", allowed="both or none")
+    if zone is None:
+        report_command(out, db, period, ReportInputs(bookings, run_s, aggregate), html)
+    elif html or bookings or aggregate:
+        raise InputError(
+            "is of uses alone", field="--zone", allowed="without --html, --bookings, --aggregate"
+        )
+    else:
+        zone_report_command(out, db, period, zone, results)
 
 
 @devices.command(epilog="Example: channelmaps devices shares --out share.csv")
@@ -235,12 +264,16 @@ def shares(
 
 @devices.command(epilog="Example: channelmaps devices placed --out placed.csv")
 def placed(
-    out: Annotated[Path, typer.Option(help="CSV to write.")], db: DbOption = "sqlite:///loop.db"
+    out: Annotated[Path, typer.Option(help="CSV to write.")],
+    db: DbOption = "sqlite:///loop.db",
+    at: Annotated[str | None, typer.Option(help="UTC instant of the past; now if absent.")] = None,
 ) -> None:
     """The uses that count, as `channelmaps aggregate --devices` reads them."""
     from pipeline.loop.use_reports import placed_command
+    from pipeline.query.query import instant_of
 
-    placed_command(out, db)
+    instant = instant_of("--at", at)
+    placed_command(out, db, None if instant is None else int(instant.timestamp()))
 
 
 @app.command(

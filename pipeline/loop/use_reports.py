@@ -1,138 +1,199 @@
-"""`channelmaps devices report` and `placed`: what devices did in a period, what is on air now."""
+"""`channelmaps devices report` and `placed`: what devices did in a period, what is on air at an instant."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
-from sqlalchemy import Connection, Row, Table, func, select
+from pydantic import Field
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    cast,
+    desc,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
-from pipeline.files import Output, check_outputs, kind_of_table, write_output_rows
-from pipeline.loop.device_tools import area_of
+from pipeline.files import (
+    Output,
+    check_outputs,
+    kind_of_start,
+    kind_of_table,
+    write_output,
+    write_output_rows,
+)
 from pipeline.loop.devices import PLACE_STEPS
+from pipeline.loop.period import Period
+from pipeline.loop.poll_check import BookingTimesRow, Delays, late_s
+from pipeline.loop.silence import time_to_silence_s
 from pipeline.loop.storage import files_of, open_storage
 from pipeline.loop.tables import DEVICE, OFFER, REQUEST, USE, WITHDRAWAL
 from pipeline.loop.telemetry import traffic_rows
 from pipeline.loop.uses import ALIVE, GRANTED
+from pipeline.loop.withdrawals import orders_given
+from pipeline.publish.report.page import element, page, table
+from pipeline.query.paws import instant_text
+from pipeline.rows.row_models import RowModel, read_rows
 
 _CENTI = 100.0
 _PLACED = (*ALIVE, GRANTED)  # what is only reserved does not transmit yet
-_REPORT = ("what", "name", "count", "value")
-_ZONE = ("month", "channel", "eirp_from_dbm", "lon", "lat", "uses", "hours")
-_CLASS_DB = 10
-# A kilometre or so: neighbours learn no place more closely.
-_PLACE_DIGITS = 2
+_COLUMNS = ("what", "name", "count", "value")
+_HTML_FILE = kind_of_start("a page", rb"<!doctype html>")
 _HOUR_S = 3600.0
+# Places are counted in tenths of a degree from there, as whole numbers of the database.
+_TENTH_E7, _WEST_E7, _SOUTH_E7 = 1_000_000, -1_800_000_000, -900_000_000
+ReportLine = Sequence[object]
 
 
-class Period(NamedTuple):
-    """UTC seconds, half open."""
+class AggregateMaximum(RowModel):
+    """What of a line of ``aggregate.csv`` the report tells."""
 
-    from_s: float
-    to_s: float
-
-    def holds(self, at_s: float) -> bool:
-        """Whether an instant is in it."""
-        return self.from_s <= at_s < self.to_s
-
-    def seconds_of(self, use: Row[Any], now_s: int) -> float:
-        """How long a use was on air in it; until now at most."""
-        until_s = min(use.ended_at or use.until_at, use.until_at, max(now_s, use.from_at), self.to_s)
-        return max(0.0, until_s - max(use.from_at, self.from_s))
+    channel: int
+    fall_max_pct: Annotated[float, Field(description="largest q1 - q2 in percentage points")]
 
 
-def report_command(out: Path, db: str, period: Period, zone: Path | None = None) -> None:
-    """Write devices, uses, refusals and hours by kind; with a ``zone`` the uses inside its polygons alone."""
-    inputs = files_of(db) if zone is None else [zone, *files_of(db)]
-    columns = _REPORT if zone is None else _ZONE
-    check_outputs([Output("--out", out, kind_of_table(*columns))], inputs)
+class ReportInputs(NamedTuple):
+    """Tables that the report is made with: bookings and the delay of runs, what devices do together."""
+
+    bookings: Path | None = None
+    run_s: float | None = None
+    aggregate: Path | None = None
+
+    def files(self) -> list[Path]:
+        """Those that are given."""
+        return [path for path in (self.bookings, self.aggregate) if path is not None]
+
+
+def report_command(
+    out: Path, db: str, period: Period, inputs: ReportInputs, html: Path | None = None
+) -> None:
+    """Write devices, uses, refusals and hours by kind as a table, with ``html`` as a page too."""
+    outputs = [Output("--out", out, kind_of_table(*_COLUMNS))]
+    outputs += [] if html is None else [Output("--html", html, _HTML_FILE)]
+    check_outputs(outputs, [*inputs.files(), *files_of(db)])
+    bookings = [] if inputs.bookings is None else read_rows(inputs.bookings, BookingTimesRow)
+    maxima = [] if inputs.aggregate is None else read_rows(inputs.aggregate, AggregateMaximum)
     with open_storage(db).connect() as connection:
-        rows = _report_rows(connection, period) if zone is None else _zone_rows(connection, period, zone)
-        found = list(rows)
-    write_output_rows(out, columns, found)
+        lines = list(_lines(connection, period, int(time.time())))
+        if inputs.run_s is not None:
+            lines += _late_bookings(connection, period, bookings, inputs.run_s)
+    lines += [("largest q1 - q2 in points", one.channel, "", one.fall_max_pct) for one in maxima]
+    write_output_rows(out, _COLUMNS, lines)
+    if html is not None:
+        write_output(html, _page(lines, period).encode())
 
 
-def _report_rows(connection: Connection, period: Period) -> Iterator[Sequence[object]]:
-    now_s = int(time.time())
+def _lines(connection: Connection, period: Period, now_s: int) -> Iterator[ReportLine]:
     for state, count in connection.execute(select(DEVICE.c.state, func.count()).group_by(DEVICE.c.state)):
         yield "devices", state, count, ""
-    states: Counter[str] = Counter()
-    hours: defaultdict[str, float] = defaultdict(float)
-    most_dbm: dict[str, float] = {}
-    for use in connection.execute(select(USE)):
-        seconds = period.seconds_of(use, now_s)
-        if seconds > 0.0 or period.holds(use.from_at):
-            states[use.state] += 1
-            hours[use.channel] += seconds
-            most_dbm[use.channel] = max(most_dbm.get(use.channel, -200.0), use.eirp_cdbm / _CENTI)
-    for state, count in sorted(states.items()):
-        yield "uses", state, count, ""
-    for channel, seconds in sorted(hours.items()):
-        yield "channel-hours", channel, round(seconds / _HOUR_S, 2), most_dbm[channel]
-    answers: Counter[tuple[str, int]] = Counter()
-    for one in connection.execute(select(REQUEST.c.created_at, REQUEST.c.method, REQUEST.c.code)):
-        if period.holds(one.created_at):
-            answers[one.method, one.code] += 1
-    for (method, code), count in sorted(answers.items()):
+    yield from _uses(connection, period, now_s)
+    yield from _most_at_once(connection, period, now_s)
+    answers = select(REQUEST.c.method, REQUEST.c.code, func.count()).where(period.holds(REQUEST.c.created_at))
+    kinds = (REQUEST.c.method, REQUEST.c.code)
+    for method, code, count in connection.execute(answers.group_by(*kinds).order_by(*kinds)):
         yield f"answers to {method}", code, count, ""
     yield from traffic_rows(connection)
     yield "offers", "", _count(connection, OFFER, period), ""
     yield "orders to stop", "", _count(connection, WITHDRAWAL, period), ""
+    for order in orders_given(connection, period.holds(WITHDRAWAL.c.created_at)):
+        stopped, silent_s = time_to_silence_s(connection, order)
+        yield "silence after an order in s", order.number, stopped, silent_s
 
 
-def _count(connection: Connection, table: Table, period: Period) -> int:
-    return sum(period.holds(at_s) for at_s in connection.execute(select(table.c.created_at)).scalars())
+def _uses(connection: Connection, period: Period, now_s: int) -> Iterator[ReportLine]:
+    """Uses by state, hours and highest level by channel, and by channel and tenth of a degree."""
+    seconds, was = period.seconds_of_use(now_s), period.has_use(now_s)
+    states = select(USE.c.state, func.count()).where(was).group_by(USE.c.state).order_by(USE.c.state)
+    for state, count in connection.execute(states):
+        yield "uses", state, count, ""
+    south = (cast(USE.c.lat_e7, BigInteger) - _SOUTH_E7) // _TENTH_E7
+    west = (cast(USE.c.lon_e7, BigInteger) - _WEST_E7) // _TENTH_E7
+    kinds, names = (USE.c.channel, south.label("south"), west.label("west")), ("channel", "south", "west")
+    by_place = select(*kinds, func.sum(seconds), func.max(USE.c.eirp_cdbm)).where(was)
+    found = connection.execute(by_place.group_by(*names).order_by(*names)).all()
+    for channel, places in groupby(found, key=lambda row: str(row[0])):
+        rows = list(places)
+        hours = round(sum(float(row[3]) for row in rows) / _HOUR_S, 2)
+        yield "channel-hours", channel, hours, max(row[4] for row in rows) / _CENTI
+    for channel, south_at, west_at, total_s, highest in found:
+        place = f"{south_at / 10 - 90:.1f} {west_at / 10 - 180:.1f}"
+        hours = round(float(total_s) / _HOUR_S, 2)
+        yield "channel-hours by region", f"{channel} {place}", hours, highest / _CENTI
 
 
-def _zone_rows(connection: Connection, period: Period, zone: Path) -> Iterator[Sequence[object]]:
-    """Uses by month, channel, class of e.i.r.p. and kilometre; each month in which a use was on air."""
-    import shapely
-
-    area, now_s = shapely.from_wkb(area_of(zone)), int(time.time())
-    shapely.prepare(area)
-    uses: Counter[tuple[object, ...]] = Counter()
-    total_s: defaultdict[tuple[object, ...], float] = defaultdict(float)
-    for use in connection.execute(select(USE)):
-        lon_deg, lat_deg = use.lon_e7 / PLACE_STEPS, use.lat_e7 / PLACE_STEPS
-        if not area.intersects(shapely.Point(lon_deg, lat_deg)):
-            continue
-        level_dbm = math.floor(use.eirp_cdbm / _CENTI / _CLASS_DB) * _CLASS_DB
-        place = round(lon_deg, _PLACE_DIGITS), round(lat_deg, _PLACE_DIGITS)
-        for name, month in _months(use, period, now_s):
-            key: tuple[object, ...] = (name, use.channel, level_dbm, *place)
-            uses[key] += 1
-            total_s[key] += month.seconds_of(use, now_s)
-    for row in sorted(uses, key=str):
-        yield *row, uses[row], round(total_s[row] / _HOUR_S, 2)
+def _most_at_once(connection: Connection, period: Period, now_s: int) -> Iterator[ReportLine]:
+    """The first instant at which the most uses were on air."""
+    begin_s, end_s = period.span_of_use(now_s)
+    ends = union_all(
+        *(
+            select(at_s.label("at_s"), literal(step).label("step")).where(end_s > begin_s)
+            for at_s, step in ((begin_s, 1), (end_s, -1))
+        )
+    ).subquery()
+    # What ends at an instant is over before what begins then.
+    on_air = func.sum(ends.c.step).over(order_by=(ends.c.at_s, ends.c.step))
+    most = select(ends.c.at_s, on_air.label("uses")).order_by(desc("uses"), ends.c.at_s).limit(1)
+    for at_s, count in connection.execute(most):
+        yield "most uses at once", instant_text(at_s), int(count), ""
 
 
-def _months(use: Row[Any], period: Period, now_s: int) -> Iterator[tuple[str, Period]]:
-    """The months in which a use was on air, each as far as it is in the period."""
-    begin_s = max(use.from_at, period.from_s)
-    end_s = begin_s + period.seconds_of(use, now_s)
-    at = datetime.fromtimestamp(begin_s, UTC)
-    year, month = at.year, at.month
-    while begin_s < end_s:
-        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
-        next_s = datetime(year, month, 1, tzinfo=UTC).timestamp()
-        name = datetime.fromtimestamp(begin_s, UTC).strftime("%Y-%m")
-        yield name, Period(begin_s, min(next_s, end_s))
-        begin_s = next_s
+def _count(connection: Connection, counted: Table, period: Period) -> int:
+    wanted = select(func.count()).select_from(counted).where(period.holds(counted.c.created_at))
+    return int(connection.execute(wanted).scalar_one())
 
 
-def placed_command(out: Path, db: str) -> None:
-    """Write the uses that count as a table that ``channelmaps aggregate --devices`` reads."""
+def _late_bookings(
+    connection: Connection, period: Period, bookings: Sequence[BookingTimesRow], run_s: float
+) -> Iterator[ReportLine]:
+    """Bookings of the period that some device may have obeyed too late, with the intervals handed out."""
+    longest = select(func.max(OFFER.c.expires_at - OFFER.c.created_at))
+    polling_s = connection.execute(longest.where(period.holds(OFFER.c.created_at))).scalar()
+    late = [
+        (one.id, late_s(one.booked_at, one.start, polling_s, Delays(run_s, 0.0)))
+        for one in bookings
+        if polling_s is not None and period.from_s <= one.start < period.to_s
+    ]
+    found = [(name, seconds) for name, seconds in late if seconds > 0.0]
+    yield "late bookings", f"of {len(late)}", len(found), ""
+    for name, seconds in found:
+        yield "late booking in s", name, "", round(seconds, 1)
+
+
+def _page(lines: Sequence[ReportLine], period: Period) -> str:
+    """The report to read: a table for each kind of line."""
+    first, last = (instant_text(at_s) if at_s in range(1, Period().to_s) else "" for at_s in period)
+    parts = [
+        element("h1", "Devices and what they used"),
+        element("p", f"{first or '...'} to {last or 'now'}"),
+    ]
+    for what, group in groupby(lines, key=lambda line: str(line[0])):
+        parts.append(table([what, "count", "value"], [tuple(map(str, line[1:])) for line in group], "tnn"))
+    return page("Devices", parts)
+
+
+def placed_command(out: Path, db: str, at_s: int | None = None) -> None:
+    """Write the uses that count now, or counted at an instant, as ``channelmaps aggregate`` reads them."""
     columns = ("lon", "lat", "channel", "eirp_dbm", "device")
     check_outputs([Output("--out", out, kind_of_table(*columns))], files_of(db))
+    counted: ColumnElement[bool] = USE.c.state.in_(_PLACED)
+    if at_s is not None:
+        on_air = Period(at_s, at_s + 1).seconds_of_use(at_s + 1) > 0
+        counted = on_air & or_(counted, USE.c.ended_at.is_not(None))
     with open_storage(db).connect() as connection:
-        uses = connection.execute(select(USE).where(USE.c.state.in_(_PLACED))).all()
-    rows = (
-        (use.lon_e7 / PLACE_STEPS, use.lat_e7 / PLACE_STEPS, use.channel, use.eirp_cdbm / _CENTI, use.profile)
-        for use in uses
-    )
-    write_output_rows(out, columns, rows)
+        uses = connection.execute(select(USE).where(counted).order_by(USE.c.id)).all()
+    write_output_rows(out, columns, map(_placed, uses))
+
+
+def _placed(use: Row[tuple[object, ...]]) -> tuple[object, ...]:
+    lon_deg, lat_deg = use.lon_e7 / PLACE_STEPS, use.lat_e7 / PLACE_STEPS
+    return lon_deg, lat_deg, use.channel, use.eirp_cdbm / _CENTI, use.profile

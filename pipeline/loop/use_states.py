@@ -6,9 +6,10 @@ interval, and a radio that does not stop is what the count is for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
-from sqlalchemy import ColumnElement, Connection, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
 
 from pipeline.loop.devices import PLACE_STEPS
 from pipeline.loop.served import Served
@@ -24,17 +25,22 @@ from pipeline.loop.withdrawals import (
     withdrawn_channels,
 )
 
+# Of a degree of latitude at the equator, the shortest.
+_LEAST_M_PER_DEGREE = 110_574.0
+_FAR_NORTH_DEG, _FAR_EAST_DEG, _MARGIN_DEG = 70.0, 170.0, 5.0
+
+
+def last_contact_s() -> ColumnElement[int]:
+    """When the device of a use last said anything (UTC seconds); 0: never."""
+    latest_s = func.coalesce(func.max(REQUEST.c.created_at), 0)
+    return select(latest_s).where(REQUEST.c.device_key == USE.c.device_key).scalar_subquery()
+
 
 def settle_uses(served: Served, now_s: int) -> None:
     """Bring the states of uses to an instant; writes only where one changes."""
     silent_s = int(served.facts["ruleset"]["maxPollingSecs"]) + served.loop.grace_s
-    latest = (
-        select(func.coalesce(func.max(REQUEST.c.created_at), 0))
-        .where(REQUEST.c.device_key == USE.c.device_key)
-        .scalar_subquery()
-    )
     over = (USE.c.state.in_(COUNTED), USE.c.until_at <= now_s)
-    lost = (USE.c.state == "active", USE.c.created_at < now_s - silent_s, latest < now_s - silent_s)
+    lost = (USE.c.state == "active", USE.c.created_at < now_s - silent_s, last_contact_s() < now_s - silent_s)
     with served.engine.connect() as connection:
         due = [
             bool(connection.execute(select(USE.c.id).where(*which).limit(1)).first())
@@ -72,43 +78,52 @@ def stopped_uses(
 ) -> dict[int, str]:
     """Reason by number of the uses that orders stop; of those that count, or of others by ``which``."""
     which = which or (USE.c.state.in_(COUNTED),)
-    return {**_uses_at_places(connection, orders, which), **_uses_of_devices(connection, orders, which)}
+    # Of two reasons that of an order for the device.
+    ordered = sorted(orders, key=lambda one: one.scope in OF_DEVICES)
+    return {number: one.reason for one in ordered for number in _stopped_by(connection, one, which)}
 
 
-def _uses_of_devices(
-    connection: Connection, orders: Sequence[Order], which: Sequence[ColumnElement[bool]]
-) -> dict[int, str]:
-    """Those of devices that are stopped as a whole."""
-    of_devices = [one for one in orders if one.scope in OF_DEVICES]
-    if not of_devices:
-        return {}
-    uses = connection.execute(select(USE.c.id, USE.c.device_key).where(*which)).all()
-    using = select(USE.c.device_key).where(*which)
-    found = connection.execute(select(DEVICE).where(DEVICE.c.device_key.in_(using)))
-    rows = {row["device_key"]: dict(row) for row in found.mappings()}
-    stopped: dict[int, str] = {}
-    for use in uses:
-        row = rows.get(use.device_key)
-        ids = [] if row is None else row["ruleset_ids"]
-        for order in of_devices:
-            if stops(order, use.device_key, row, ids):
-                stopped[use.id] = order.reason
-    return stopped
+def _stopped_by(connection: Connection, order: Order, which: Sequence[ColumnElement[bool]]) -> Iterator[int]:
+    """Numbers of the uses of ``which`` that one order stops."""
+    names = (DEVICE.c.register_id, DEVICE.c.owner_key, DEVICE.c.ruleset_ids)
+    columns = (USE.c.id, USE.c.device_key, USE.c.channel, USE.c.lon_e7, USE.c.lat_e7, USE.c.radius_m)
+    found = (
+        select(*columns, *names)
+        .outerjoin(DEVICE, DEVICE.c.device_key == USE.c.device_key)
+        .where(*which, *may_stop(order))
+    )
+    for use in connection.execute(found):
+        if order.scope in OF_DEVICES:
+            stopped = stops(order, use.device_key, dict(use._mapping), use.ruleset_ids or ())
+        else:
+            place = ((use.lon_e7 / PLACE_STEPS, use.lat_e7 / PLACE_STEPS),)
+            withdrawn = withdrawn_channels([order], place, use.radius_m)
+            stopped = bool({"*", *channel_numbers(use.channel)} & withdrawn)
+        if stopped:
+            yield use.id
 
 
-def _uses_at_places(
-    connection: Connection, orders: Sequence[Order], which: Sequence[ColumnElement[bool]]
-) -> dict[int, str]:
-    """Those of channels and in areas."""
-    of_places = [one for one in orders if one.scope not in OF_DEVICES]
-    if not of_places:
-        return {}
-    columns = (USE.c.id, USE.c.channel, USE.c.lon_e7, USE.c.lat_e7, USE.c.radius_m)
-    stopped: dict[int, str] = {}
-    for use in connection.execute(select(*columns).where(*which)):
-        place = ((use.lon_e7 / PLACE_STEPS, use.lat_e7 / PLACE_STEPS),)
-        channels = {"*", *channel_numbers(use.channel)}
-        for order in of_places:
-            if channels & withdrawn_channels([order], place, use.radius_m):
-                stopped[use.id] = order.reason
-    return stopped
+def may_stop(order: Order) -> Iterator[ColumnElement[bool]]:
+    """What the database can tell of the uses that an order stops; beyond it may be others."""
+    if order.scope == "device":
+        named = select(DEVICE.c.device_key).where(DEVICE.c.register_id == order.target)
+        yield or_(USE.c.device_key == order.target, USE.c.device_key.in_(named))
+    elif order.scope == "owner":
+        yield DEVICE.c.owner_key == order.target
+    elif order.scope == "channel":
+        yield or_(USE.c.channel == order.target, USE.c.channel.contains("-"))  # a bond may hold it
+    elif order.scope == "area" and order.geometry is not None:
+        yield from _near(order.geometry)
+
+
+def _near(geometry: bytes) -> Iterator[ColumnElement[bool]]:
+    """Places no farther north, south, east or west of an area than `withdrawn_channels` looks at all."""
+    import shapely
+
+    west, south, east, north = shapely.from_wkb(geometry).bounds
+    away_e7 = PLACE_STEPS * 2.0 * USE.c.radius_m / _LEAST_M_PER_DEGREE
+    yield USE.c.lat_e7.between(PLACE_STEPS * south - away_e7, PLACE_STEPS * north + away_e7)
+    # Elsewhere meridians come together, or places are beside each other that differ by 360 degrees.
+    if max(-south, north) < _FAR_NORTH_DEG and max(-west, east) < _FAR_EAST_DEG:
+        wider = 1.0 / math.cos(math.radians(max(-south, north) + _MARGIN_DEG))
+        yield USE.c.lon_e7.between(PLACE_STEPS * west - wider * away_e7, PLACE_STEPS * east + wider * away_e7)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from pipeline.files import JsonObject
 from pipeline.grid.grid import GEOD
@@ -40,7 +40,7 @@ class TimedOrder(NamedTuple):
     until_s: float
 
 
-_NOT_RESTORED = select(
+_ORDERS = select(
     WITHDRAWAL.c.id,
     WITHDRAWAL.c.from_at,
     WITHDRAWAL.c.scope,
@@ -49,13 +49,18 @@ _NOT_RESTORED = select(
     WITHDRAWAL.c.polling_s,
     WITHDRAWAL.c.reason,
     WITHDRAWAL.c.until_at,
-).where(WITHDRAWAL.c.restored_at.is_(None))
+)
 
 
 def orders_not_restored(connection: Connection) -> list[TimedOrder]:
     """All orders that nobody has ended, also those that hold no more, or not yet."""
-    rows = connection.execute(_NOT_RESTORED)
+    rows = connection.execute(_ORDERS.where(WITHDRAWAL.c.restored_at.is_(None)))
     return [TimedOrder(Order(*row[:-1]), math.inf if row[-1] is None else row[-1]) for row in rows]
+
+
+def orders_given(connection: Connection, which: ColumnElement[bool]) -> list[Order]:
+    """Orders of the table, also those that were ended."""
+    return [Order(*row[:-1]) for row in connection.execute(_ORDERS.where(which).order_by(WITHDRAWAL.c.id))]
 
 
 def orders_in_force(connection: Connection, now_s: int) -> list[Order]:

@@ -93,13 +93,18 @@ def _refuse_unknown(rules: ZoneRules, config: Config, surface: NDArray[np.uint8]
     for code, channels in rules.preferential.items():
         if missing := sorted(set(channels) - known):
             raise InputError("channel is not in the plan", row=f"preferential.{code}", value=missing[0])
-    rows, cols = territory_window(surface)
-    height, width = surface.shape
-    margin_px = min(rows.start, cols.start, height - rows.stop, width - cols.stop)
-    reach_km = 1e-3 * grid.resolution_m / grid.largest_scale() * margin_px
+    reach_km = known_zone_km(surface, grid)
     if rules.zone_km > reach_km:
         allowed = f"up to {reach_km:.3g} km, what the grid shows around the territory"
         raise InputError("reaches beyond the grid", row="zone_km", value=rules.zone_km, allowed=allowed)
+
+
+def known_zone_km(surface: NDArray[np.uint8], grid: Grid) -> float:
+    """How far beyond the territory the grid shows what there is, whichever side."""
+    rows, cols = territory_window(surface)
+    height, width = surface.shape
+    margin_px = min(rows.start, cols.start, height - rows.stop, width - cols.stop)
+    return float(1e-3 * grid.resolution_m / grid.largest_scale() * margin_px)
 
 
 def _layer(

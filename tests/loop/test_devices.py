@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -447,37 +446,6 @@ def test_reports(client: TestClient, tmp_path: Path, db: str) -> None:
     assert "uses,active,1," in (tmp_path / "report.csv").read_text()
     run("devices", "placed", "--out", f"{tmp_path}/placed.csv", "--db", db)
     assert (tmp_path / "placed.csv").read_text().splitlines()[1] == "15.2206,46.4003,46,30.0,fixed30"
-
-
-def test_report_of_a_period_and_a_zone_by_hand(tmp_path: Path, db: str) -> None:
-    """A use over the end of August, 2 h and 3 h; one of a whole day far away."""
-    aug_31_22h_s = int(datetime(2026, 8, 31, 22, tzinfo=UTC).timestamp())
-    common = {
-        "run_id": "r", "profile": "fixed30", "layers": ["fixed30"], "start_hz": 670e6, "stop_hz": 678e6,
-        "radius_m": 20.0, "body_sha256": "", "created_at": aug_31_22h_s, "from_at": aug_31_22h_s,
-        "state": "ended", "device_key": "k",
-    }  # fmt: skip
-    short = {"channel": "46", "eirp_cdbm": 2999, "lon_e7": 152_249_000, "lat_e7": 464_000_000}
-    long = {"channel": "30", "eirp_cdbm": -50, "lon_e7": 150_000_000, "lat_e7": 464_000_000}
-    with writing(open_storage(db)) as connection:
-        for one, hours in ((short, 5), (long, 24)):
-            until_s = aug_31_22h_s + 3600 * hours
-            connection.execute(insert(USE).values(common | one | {"until_at": until_s, "ended_at": until_s}))
-    out, period = f"{tmp_path}/out.csv", ["--from", "2026-08-31T23:00:00Z", "--to", "2026-09-01T01:00:00Z"]
-    for options, expected in (
-        ([], {("30", "24.0", "-0.5"), ("46", "5.0", "29.99")}),
-        (period, {("30", "2.0", "-0.5"), ("46", "2.0", "29.99")}),
-        (["--from", "2026-09-01T12:00:00Z"], {("30", "10.0", "-0.5")}),
-    ):
-        run("devices", "report", "--out", out, "--db", db, *options)
-        hours_of = [row for row in table(out) if row["what"] == "channel-hours"]
-        assert {(row["name"], row["count"], row["value"]) for row in hours_of} == expected
-    zone, out = ["--zone", area_of(tmp_path, 15.22, 15.23)], f"{tmp_path}/zone.csv"
-    for options, hours in (([], ["2.0", "3.0"]), (period, ["1.0", "1.0"])):
-        run("devices", "report", "--out", out, "--db", db, *zone, *options)
-        common_cells = {"channel": "46", "eirp_from_dbm": "20", "lon": "15.22", "lat": "46.4", "uses": "1"}
-        months = zip(("2026-08", "2026-09"), hours, strict=True)
-        assert table(out) == [{"month": name, **common_cells, "hours": h} for name, h in months]
 
 
 def test_nothing_of_devices_is_published(results: Path, tmp_path: Path) -> None:

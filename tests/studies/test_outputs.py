@@ -104,7 +104,7 @@ COMMANDS = {
         "audit --results results/tiny/latest --answers links.csv", ("--out",), "links.csv", "audit.csv"
     ),
     "devices export": Command("devices export --db sqlite:///links.csv", ("--out",), "links.csv"),
-    "devices report": Command("devices report --db sqlite:///links.csv", ("--out",), "links.csv"),
+    "devices report": Command("devices report --db sqlite:///links.csv", ("--out", "--html"), "links.csv"),
     "devices lost": Command("devices lost --db sqlite:///links.csv", ("--out",), "links.csv"),
     "devices stop-report": Command("devices stop-report 1 --db sqlite:///links.csv", ("--out",), "links.csv"),
     "devices shares": Command("devices shares --db sqlite:///links.csv", ("--out",), "links.csv"),
