@@ -175,11 +175,12 @@ def serve_command(settings: ServerSettings, where: Listening) -> int:
     log_to_stderr()
     told = {"event": "start", "run": run.database.run_id, "listen": f"{where.host}:{where.port}"}
     logging.getLogger("channelmaps.serve").info(json.dumps(told))
-    uvicorn.run(_APP, **_options(where))
+    uvicorn.run(_APP, **uvicorn_options(where))
     return 0
 
 
-def _options(where: Listening) -> dict[str, Any]:
+def uvicorn_options(where: Listening) -> dict[str, Any]:
+    """How uvicorn listens: with TLS if there is a certificate, for clients with one alone if so wished."""
     return {
         "host": where.host,
         "port": where.port,

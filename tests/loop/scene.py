@@ -69,8 +69,8 @@ def serving(results: Path, folder: Path, loop: str = RATES_OFF, begin: datetime 
 
 
 @contextmanager
-def listening(results: Path, folder: Path, loop: str = RATES_OFF):
-    """Where a server listens, in a thread of this process."""
+def listening(results: Path, folder: Path, loop: str = RATES_OFF, **options: Any):
+    """Where a server listens, in a thread of this process; ``options`` of uvicorn."""
     (folder / "loop.yaml").write_text(loop)
     settings = ServerSettings(
         results=results.absolute(), db=url_of(folder), loop=folder / "loop.yaml", begin=BEGIN
@@ -78,7 +78,8 @@ def listening(results: Path, folder: Path, loop: str = RATES_OFF):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(make_app(settings), port=port, http=TimedHttp, log_level="error"))
+    options = {"http": TimedHttp} | options | {"port": port, "log_level": "error"}
+    server = uvicorn.Server(uvicorn.Config(make_app(settings), **options))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

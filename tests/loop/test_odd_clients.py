@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
+import ssl
+import subprocess
 import time
+from contextlib import closing
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from pipeline.loop import journal, server
-from tests.loop.scene import BEGIN, RATES_OFF, ask, desc, params, place, publish_examples, serving, used
+from pipeline.loop.serve import listening as address
+from pipeline.loop.serve import uvicorn_options
+from tests.loop.scene import (
+    BEGIN,
+    RATES_OFF,
+    ask,
+    desc,
+    listening,
+    params,
+    place,
+    publish_examples,
+    serving,
+    used,
+)
 from tests.loop.test_rest import TOKEN
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -192,3 +211,40 @@ def test_master_of_the_register_is_no_slave(client: TestClient) -> None:
 def test_availability_is_told_by_the_clock_of_the_server(client: TestClient) -> None:
     found = client.get("/v1/availability?lon=15.2206&lat=46.4003").json()
     assert found["timestamp"].startswith("2026-12-05T08:0")
+
+
+# --- certificates of clients --------------------------------------------------------------------------------
+
+
+def certificate(folder: Path, name: str, *more: str) -> Path:
+    """A certificate in ``<name>.pem``, its key in ``<name>.key``; signed by itself, or by ``-CA`` of more."""
+    made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
+    files = ["-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem"]
+    line = ["openssl", "req", "-x509", *made, *files, *more]
+    subprocess.run(line, cwd=folder, check=True, capture_output=True)
+    return folder / f"{name}.pem"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs OpenSSL to make certificates")
+def test_only_clients_with_a_certificate_are_answered(results: Path, tmp_path: Path) -> None:
+    ca = certificate(tmp_path, "ca")
+    signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "basicConstraints=critical,CA:FALSE")
+    own = certificate(tmp_path, "server", *signed, "-addext", "subjectAltName=IP:127.0.0.1")
+    known, stranger = certificate(tmp_path, "known", *signed), certificate(tmp_path, "stranger")
+    where = address("127.0.0.1:0", own, own.with_suffix(".key"), workers=1, client_ca=ca)
+
+    def status(url: str, client: Path | None) -> int:
+        context = ssl.create_default_context(cafile=ca)
+        if client is not None:
+            context.load_cert_chain(client, client.with_suffix(".key"))
+        connection = HTTPSConnection(urlsplit(url).netloc, context=context, timeout=60)
+        with closing(connection):
+            connection.request("GET", "/health")
+            return connection.getresponse().status
+
+    with listening(results, tmp_path, **uvicorn_options(where)) as url:
+        assert status(url, known) == 200
+        for client in (None, stranger):
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                status(url, client)
+        assert status(url, known) == 200
