@@ -8,6 +8,7 @@ public is given.
 from __future__ import annotations
 
 import hmac
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -36,12 +37,14 @@ _QUIET = {"cache-control": "no-store"}
 _STATUS = {Code.OUTSIDE_COVERAGE: 404}
 _MOST_ROWS, _LONGEST_NUMBER = 1000, 18
 _PUBLIC = "public"
-_NUMBERS = {
-    "lon": "longitude in degrees, WGS84",
-    "lat": "latitude in degrees, WGS84",
-    "height": "antenna above ground in m",
-    "uncertainty": "radius in m within which the device is",
+_NUMBERS: Mapping[str, JsonObject] = {
+    "lon": {"description": "longitude in degrees, WGS84", "minimum": -180, "maximum": 180},
+    "lat": {"description": "latitude in degrees, WGS84", "minimum": -90, "maximum": 90},
+    "height": {"description": "antenna above ground in m"},
+    "uncertainty": {"description": "radius in m within which the device is", "minimum": 0},
 }
+# As JSON writes a number; Python reads more than that as one.
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 # Columns of the register and of uses that are told to who has the token.
 _DEVICE_COLUMNS = (
     "device_key",
@@ -127,9 +130,10 @@ class Rest:
         if not self._is_admin(request):
             return Response(status_code=401, headers=_QUIET | {"www-authenticate": "Bearer"})
         after = request.query_params.get("after", "0")
+        if not (after.isascii() and after.isdigit() and len(after) <= _LONGEST_NUMBER):
+            return JSONResponse({"error": "after is no number of a row"}, status_code=400, headers=_QUIET)
         wanted = select(table.c.id, *(table.c[name] for name in columns)).order_by(table.c.id)
-        first = int(after) if after.isdecimal() and len(after) <= _LONGEST_NUMBER else 0
-        wanted = wanted.where(table.c.id > first).limit(_MOST_ROWS)
+        wanted = wanted.where(table.c.id > int(after)).limit(_MOST_ROWS)
         if table is USE:
             wanted = wanted.where(USE.c.state.in_(ALIVE))
         with self._served.engine.connect() as connection:
@@ -183,7 +187,8 @@ class Rest:
 
     def openapi(self, _: Request) -> Response:
         """What there is, for tools."""
-        return JSONResponse(_openapi(), headers=_QUIET)
+        ids = [str(entry["id"]) for entry in self._served.facts["devices"]]
+        return JSONResponse(_openapi(ids), headers=_QUIET)
 
 
 def _file_of(folder: Path, name: str) -> Response:
@@ -203,10 +208,9 @@ def _asked(given: Mapping[str, str]) -> Asked:
         raise PawsError(Code.MISSING, ", ".join(missing), {"parameters": missing})
     numbers: dict[str, float] = {}
     for name in _NUMBERS.keys() & given.keys():
-        try:
-            numbers[name] = float(given[name])
-        except ValueError:
-            raise PawsError(Code.INVALID_VALUE, f"{name} is not a number") from None
+        if not _NUMBER.fullmatch(given[name]):
+            raise PawsError(Code.INVALID_VALUE, f"{name} is not a number")
+        numbers[name] = float(given[name])
     return Asked(
         numbers["lon"],
         numbers["lat"],
@@ -221,31 +225,37 @@ def _telemetry() -> JsonObject:
     told = {"200": "stored", "400": "not as it should be", "401": "no token", "404": "no such device"}
     told |= {"408": "too slow", "413": "too large", "415": "neither JSON nor CSV", "429": "asked too often"}
     return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": entries}}},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": entries}, "text/csv": {"schema": {"type": "string"}}},
+        },
         "security": [{"token": []}],
         "responses": {status: {"description": text} for status, text in told.items()},
     }
 
 
-def _openapi() -> JsonObject:
-    """OpenAPI 3.1 of the paths for tools; PAWS is described by RFC 7545."""
-    parameters = [
+def _openapi(ids: Sequence[str]) -> JsonObject:
+    """OpenAPI 3.1 of the paths for tools, with the ids of devices; PAWS is described by RFC 7545."""
+    parameters: list[JsonObject] = [
         {
             "name": name,
             "in": "query",
             "required": name in ("lon", "lat"),
-            "description": told,
-            "schema": {"type": "number"},
+            "schema": {"type": "number", **told},
         }
         for name, told in _NUMBERS.items()
     ]
-    parameters.append({"name": "device", "in": "query", "required": False, "schema": {"type": "string"}})
+    parameters.append({"name": "device", "in": "query", "schema": {"type": "string", "enum": list(ids)}})
     table: JsonObject = {
         "parameters": [
             {"name": "after", "in": "query", "required": False, "schema": {"type": "integer", "minimum": 0}}
         ],
         "security": [{"token": []}],
-        "responses": {"200": {"description": "rows, at most 1000"}, "401": {"description": "no token"}},
+        "responses": {
+            "200": {"description": "rows, at most 1000"},
+            "400": {"description": "after is no number of a row"},
+            "401": {"description": "no token"},
+        },
     }
     answers: dict[str, Any] = {"200": {"description": "AVAIL_SPECTRUM_RESP of RFC 7545"}}
     answers |= {"400": {"description": "refused"}, "404": {"description": "outside the territory"}}

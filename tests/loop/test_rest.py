@@ -37,6 +37,8 @@ def test_availability_is_that_of_a_query(client: TestClient) -> None:
         ("lon=x&lat=46", 400, -202),
         ("lon=15", 400, -201),
         ("lon=nan&lat=46", 400, -202),
+        ("lon=1_5&lat=46", 400, -202),
+        ("lon=%D9%A1%D9%A5&lat=46", 400, -202),
         ("lon=15.2206&lat=46.4003&device=none", 400, -102),
     ):
         response = client.get(f"/v1/availability?{query}")
@@ -50,6 +52,9 @@ def test_register_is_shown_to_who_has_the_token(client: TestClient) -> None:
     for path in ("/v1/devices", "/v1/uses"):
         assert client.get(path).status_code == 401
         assert client.get(path, headers={"authorization": "Bearer wrong"}).status_code == 401
+        for after in ("x", "-1", "1.5", "", "9" * 19):
+            odd = client.get(f"{path}?after={after}", headers={"authorization": "Bearer secret"})
+            assert odd.status_code == 400
         (row,) = client.get(path, headers={"authorization": "Bearer secret"}).json()
         assert row["state"] in ("registered", "active")
         assert (
