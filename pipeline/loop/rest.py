@@ -40,7 +40,7 @@ _PUBLIC = "public"
 _NUMBERS: Mapping[str, JsonObject] = {
     "lon": {"description": "longitude in degrees, WGS84", "minimum": -180, "maximum": 180},
     "lat": {"description": "latitude in degrees, WGS84", "minimum": -90, "maximum": 90},
-    "height": {"description": "antenna above ground in m"},
+    "height": {"description": "antenna above ground in m", "exclusiveMinimum": 0, "maximum": 10_000},
     "uncertainty": {"description": "radius in m within which the device is", "minimum": 0},
 }
 # As JSON writes a number; Python reads more than that as one.

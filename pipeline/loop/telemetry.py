@@ -23,6 +23,7 @@ from pipeline.query.paws import instant_s
 
 _HOUR_S, _MOST_ROWS = 3600, 1000
 _Count = Annotated[int, Field(ge=0, le=2**62)]
+_NEEDED = ("device", "from", "until")
 _NUMBERS = ("bytes_up", "bytes_down", "sessions", "snr_db", "retries_pct", "outage_s")
 
 
@@ -78,6 +79,8 @@ def _plain(body: bytes, content_type: str) -> Any:  # noqa: ANN401 - checked by 
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "text/csv":
         rows = csv.DictReader(io.StringIO(body.decode("utf-8-sig")), strict=True)
+        if missing := [name for name in _NEEDED if name not in (rows.fieldnames or ())]:
+            raise Untold(400, f"columns are missing: {', '.join(missing)}")
         return [{name: value for name, value in row.items() if value != ""} for row in rows]
     if kind == "application/json":
         return json.loads(body)

@@ -81,6 +81,13 @@ def test_traffic_is_kept_and_reported(client: TestClient, tmp_path: Path) -> Non
     assert rows(tmp_path, "SELECT COUNT(*) FROM telemetry") == [(0,)]
 
 
+def test_table_without_its_columns_is_refused(client: TestClient) -> None:
+    as_csv = {"content-type": "text/csv"}
+    for table in ("{}", "", "device,from\n"):
+        assert told(client, "admin", table, **as_csv)[0] == 400
+    assert told(client, "admin", "device,from,until\n", **as_csv) == (200, {"stored": 0})
+
+
 @pytest.mark.parametrize(
     ("token", "entries", "status"),
     [
