@@ -234,12 +234,7 @@ def report_devices(
     from pipeline.loop.zone_report import zone_report_command
     from pipeline.query.query import instant_of
 
-    begin, end = instant_of("--from", since), instant_of("--to", until)
-    always = Period()
-    period = Period(
-        always.from_s if begin is None else int(begin.timestamp()),
-        always.to_s if end is None else int(end.timestamp()),
-    )
+    period = Period.between(instant_of("--from", since), instant_of("--to", until))
     if (bookings is None) != (run_s is None):
         raise InputError("is missing", field="--run-s" if bookings else "--bookings", allowed="both or none")
     if zone is None:

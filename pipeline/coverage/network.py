@@ -48,8 +48,19 @@ def within_reach(
     transmitters: xr.Dataset, positions_m: NDArray[np.float64], reach_km: float
 ) -> NDArray[np.bool_]:
     """Which transmitters lie within ``reach_km`` of the nearest of some geocentric points [n, 3]."""
-    degrees = np.stack([transmitters["lon_deg"].values, transmitters["lat_deg"].values])
-    sites, which = np.unique(degrees, axis=1, return_inverse=True)
+    return places_within_reach(
+        transmitters["lon_deg"].values, transmitters["lat_deg"].values, positions_m, reach_km
+    )
+
+
+def places_within_reach(
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+    positions_m: NDArray[np.float64],
+    reach_km: float,
+) -> NDArray[np.bool_]:
+    """Which places [m] lie within ``reach_km`` of the nearest of some geocentric points [n, 3]."""
+    sites, which = np.unique(np.stack([lon_deg, lat_deg]), axis=1, return_inverse=True)
     frames = site_frames(sites[0], sites[1])
     nearest_m = [np.sqrt(np.min(np.sum((positions_m - frame[:3]) ** 2, axis=1))) for frame in frames]
     near: NDArray[np.bool_] = np.array(nearest_m)[which.ravel()] <= 1000.0 * reach_km

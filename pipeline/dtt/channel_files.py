@@ -213,7 +213,7 @@ def _put(victims: VictimMaps, others: VictimMaps, where: NDArray[np.bool_]) -> N
 
 def read_victims(job: ProtectionJob, files: ChannelFiles, box: PixelBox) -> VictimMaps:
     """Victim maps of a box, read strip by strip."""
-    victims = empty_victims(box.rows.stop - box.rows.start, box.cols.stop - box.cols.start)
+    victims = empty_victims(*box.shape)
     with OpenRasters() as opened:
         reader = VictimReader(job, files, opened)
         for rows in strips_of_rows(box.rows.start, box.rows.stop):
@@ -236,6 +236,11 @@ class PixelBox(NamedTuple):
 
     rows: slice
     cols: slice
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and of columns."""
+        return int(self.rows.stop - self.rows.start), int(self.cols.stop - self.cols.start)
 
 
 def box_of(mask: NDArray[np.bool_], first_row: int = 0) -> PixelBox | None:

@@ -200,7 +200,7 @@ class TileSearch:
     ) -> None:
         """One search on the window within its reach; the maps are those of the box."""
         window = self._window(box, search.tables.offsets.reach)
-        shape = _size(window.rows), _size(window.cols)
+        shape = window.shape
         level_dbm, azimuth_deg = (self._room.of(name, np.float32, shape) for name in ("level", "azimuth"))
         if not self._victims.put(search.chosen, window, level_dbm, azimuth_deg):
             return
@@ -256,7 +256,3 @@ def _parts_of(tile: PixelBox) -> Iterator[PixelBox]:
 
 def _grown(part: slice, by_px: int, size: int) -> slice:
     return slice(max(part.start - by_px, 0), min(part.stop + by_px, size))
-
-
-def _size(part: slice) -> int:
-    return int(part.stop - part.start)

@@ -254,7 +254,7 @@ def _strips(
     scene: _Scene, groups: Sequence[_Group], power: NDArray[np.float64] | None, threads: int
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Layers strip by strip; ``power`` [near | far, y, x] of the box where it is known by now."""
-    shape, first = (_size(scene.box.rows), _size(scene.box.cols)), scene.box.rows.start
+    shape, first = scene.box.shape, scene.box.rows.start
     names = ("wanted_dbuvm", *(name for pair in nuisance_bands(scene.config) for name in pair))
     f_mhz = channel_centre_mhz(scene.config.channels, scene.files.channel)
     with OpenRasters() as opened:
@@ -262,7 +262,7 @@ def _strips(
         def compute(rows: slice, _cols: slice, part: NDArray[np.float64] | None) -> NDArray[np.float32]:
             own = PixelBox(slice(first + rows.start, first + rows.stop), scene.box.cols)
             if part is None:
-                part = np.zeros((2, _size(rows), shape[1]))
+                part = np.zeros((2, *own.shape))
                 for group in groups:
                     _add(scene, group, own, opened, part)
             values = opened.window(scene.files.coverage(".tif"), *own, names).astype(np.float64)
@@ -290,7 +290,7 @@ def _add(
         group.sources.col[near] - own.cols.start,
         group.sources.level_dbm[near],
     )
-    victims = empty_victims(_size(own.rows), _size(own.cols))
+    victims = empty_victims(*own.shape)
     VictimReader(job, scene.files, opened).fill(*own, victims)
     window = PixelBox(rows, own.cols)
     ground = read_ground(scene.config, scene.files.build, job.devices[0], scene.places, window).ground
@@ -304,7 +304,7 @@ def _power_over_terrain(
 ) -> NDArray[np.float64]:
     """Power [near | far, y, x] at the victims of the box by paths over terrain, device by device."""
     config, files, box = scene.config, scene.files, scene.box
-    terrain, power = terrain_of_grid(config, files.build, grid), np.zeros((2, *map(_size, box)))
+    terrain, power = terrain_of_grid(config, files.build, grid), np.zeros((2, *box.shape))
     for job, sources, losses in groups:
         victims = read_victims(job, files, box)
         ground = read_ground(config, files.build, job.devices[0], scene.places, box).ground
@@ -324,10 +324,6 @@ def _power_over_terrain(
             what = f"around {with_gaps} of {len(pixels)} devices terrain is not known everywhere"
             print(f"channel {job.channel}: {what}: there their paths are homogeneous", file=sys.stderr)
     return power
-
-
-def _size(part: slice) -> int:
-    return int(part.stop - part.start)
 
 
 @kernel

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import BigInteger, ColumnElement, and_, case, func, literal, or_
 
@@ -17,6 +18,12 @@ class Period(NamedTuple):
 
     from_s: int = 0
     to_s: int = _NEVER_S
+
+    @classmethod
+    def between(cls, begin: datetime | None, end: datetime | None) -> Self:
+        """From one instant to another; without one from the first, or until the last."""
+        from_s, to_s = (None if at is None else int(at.timestamp()) for at in (begin, end))
+        return cls(0 if from_s is None else from_s, _NEVER_S if to_s is None else to_s)
 
     def holds(self, at_s: ColumnElement[int]) -> ColumnElement[bool]:
         """Whether an instant is in it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,11 +13,11 @@ import shapely
 import xarray as xr
 from numpy.typing import NDArray
 from pyproj import Transformer
-from scipy.spatial import cKDTree
 
 from pipeline.config.config import Config
+from pipeline.coverage.network import places_within_reach
 from pipeline.errors import InputError
-from pipeline.grid.geodesy import outline_m, site_frames
+from pipeline.grid.geodesy import outline_m
 from pipeline.grid.grid import LONLAT, Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.registers.areas import ChannelArea
@@ -144,13 +145,7 @@ def _stated_place(values: Mapping[str, str]) -> tuple[float, float] | None:
 
 def in_reach_of(config: Config, grid: Grid) -> Fits:
     """Whether places lie within reach of the padded grid."""
-    tree, reach_m = cKDTree(outline_m(grid)), 1000.0 * config.channels.reach_km
-
-    def fits(lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
-        nearest_m, _ = tree.query(site_frames(lon_deg, lat_deg)[:, :3])
-        return np.asarray(nearest_m <= reach_m)
-
-    return fits
+    return partial(places_within_reach, positions_m=outline_m(grid), reach_km=config.channels.reach_km)
 
 
 def near_home(config: Config, boundaries: Boundaries, most_km: float) -> Fits:

@@ -271,9 +271,18 @@ def read_rows(
     that is as it was is not read again in a process: tables of ratios are asked for at every turn.
     """
     required = columns_of(model, required=True) if columns is None else tuple(columns)
-    if context is None and path.is_file() and path.stat().st_size <= _KEPT_BYTES:
-        return [*_kept_rows(path, file_sha256(path), model, required, may_be_empty=may_be_empty)]
+    digest = _digest_of_small(path) if context is None else None
+    if digest is not None:
+        return [*_kept_rows(path, digest, model, required, may_be_empty=may_be_empty)]
     return _good_rows(path, model, required, context, may_be_empty=may_be_empty)
+
+
+def _digest_of_small(path: Path) -> str | None:
+    """None of a larger file, and of what cannot be read: why not, the reader of records says."""
+    try:
+        return file_sha256(path) if path.stat().st_size <= _KEPT_BYTES else None
+    except OSError:
+        return None
 
 
 @lru_cache(maxsize=64)

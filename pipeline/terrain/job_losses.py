@@ -68,7 +68,7 @@ def main(config: Config, build: Path, *, threads: int, tile: str, basis: str = "
     squares = by_square(masts_of_tile(register, tile))
     follow_from = {name: _what_counts(register, masts) for name, masts in squares.items()}
     basis = basis and digest_of(basis, lattice_deg, needed, land)
-    path, numbers = build / "losses" / f"{tile}.npz", [0, 0]
+    path, tables = build / "losses" / f"{tile}.npz", list[str]()
     earlier, kept = kept_squares(path, basis, follow_from)
     ground_of = lru_cache(maxsize=1)(partial(_ground_in, config, land))
 
@@ -81,12 +81,13 @@ def main(config: Config, build: Path, *, threads: int, tile: str, basis: str = "
                 found = _of_square(
                     config, register, masts, ground, elevation, lattice_deg, needed, threads=threads
                 )
-            numbers[:] = numbers[0] + len(masts), numbers[1] + len(found.tables)
+            tables.extend(found.tables)
             yield found
 
     write_losses(path, computed())
     keep_squares(path, basis, follow_from, kept)
-    print(f"losses {tile}: {numbers[0]} masts, {numbers[1]} tables", file=sys.stderr)
+    masts = sum(map(len, squares.values()))
+    print(f"losses {tile}: {masts} masts, {len(tables)} tables", file=sys.stderr)
 
 
 def _what_counts(register: xr.Dataset, masts: Sequence[Mast]) -> str:
@@ -123,7 +124,8 @@ def _of_square(
     threads: int,
 ) -> SquareLosses:
     """Lattices and tables of the masts of a square."""
-    outline, found = [outline_of(part) for part in lattice_deg], SquareLosses({}, {})
+    outline, found = [outline_of(part) for part in lattice_deg], dict[str, MastLosses]()
+    lattices: dict[str, NDArray[np.float64]] = {}
     for mast in masts:
         view = view_of(mast.lon_deg, mast.lat_deg, *outline)
         lattice = tca_lattice(dem_step_km(elevation, mast.lat_deg), view, SweepSettings())
@@ -131,10 +133,9 @@ def _of_square(
         tables = _tables(config, register, standing, ground, lattice, threads=threads)
         # All tables of a mast end where its terrain does.
         require_known(mast, next(iter(tables.values())).codes[0], lattice, *lattice_deg, needed)
-        found = SquareLosses(
-            {**found.lattices, mast.key: stored_lattice(lattice)}, {**found.tables, **tables}
-        )
-    return found
+        lattices[mast.key] = stored_lattice(lattice)
+        found |= tables
+    return SquareLosses(lattices, found)
 
 
 def _tables(
