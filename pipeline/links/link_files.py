@@ -26,12 +26,13 @@ from pipeline.files import (
 )
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import LONLAT
+from pipeline.links.heard_table import HEARD_COLUMNS, heard_rows
 from pipeline.links.link_rows import LinkRow, beyond_a5_3, read_links_table
 from pipeline.links.link_table import channel_rows, merged, row_of
 from pipeline.links.link_terrain import ground_of_links, profile_of_link
 from pipeline.links.link_world import LINK_MODELS, TDD_SHARE, LinkSettings, LinkWorld
 from pipeline.links.mutual_interference import Disturbed
-from pipeline.links.permitted import ADJACENT_DB, open_permits, television_not_counted
+from pipeline.links.permitted import ADJACENT_DB, open_permits, television_said
 from pipeline.links.plan_links import LinkFound, plan_link
 from pipeline.links.planned_links import table_together
 from pipeline.links.profile_page import PictureOf, page
@@ -46,6 +47,7 @@ JSON_FILE = kind_of_start("a JSON document", rb"\s*\{")
 PRODUCTS: dict[str, OutputKind] = {
     "links.csv": kind_of_table("bearing_ab_deg", "permitted_a_dbm", "rate_mbps", "reason"),
     "links_channels.csv": kind_of_table("id", "direction", "channel", "reason"),
+    "links_television.csv": kind_of_table("id", "end", "station_channel", "level_dbm"),
     "links.gpkg": GPKG_FILE,
     "links.html": HTML_FILE,
     "links.json": JSON_FILE,
@@ -117,6 +119,9 @@ def links_command(links: Path, request: LinkRequest) -> None:
     contents: dict[str, bytes | str] = {
         "links.csv": csv_text(list(table[0]), table),
         "links_channels.csv": _table([line for link in every for line in channel_rows(link)]),
+        "links_television.csv": csv_text(
+            HEARD_COLUMNS, [line for link in found for line in heard_rows(link, settings, world)]
+        ),
         "links.gpkg": _geopackage(found, table, world, profiles=request.profiles),
         "links.html": page("Links", document["notes"], table, _SHOWN, _pictures(found, table, world)),
         "links.json": json_bytes(document),
@@ -202,7 +207,7 @@ def facts_of(
     television, left_out = "none", []
     if world.permits is not None and request.interference == "dtt":
         television = "dtt" if world.permits.has_fields else "none: the fields of the run are not here"
-        left_out = [television_not_counted(world.permits)] if world.permits.has_fields else []
+        left_out = [television_said(world.permits)] if world.permits.has_fields else []
     unverified = [f"{modes.name} {row.mode}: {row.source}" for row in modes.rows if not row.verified]
     chosen = [
         "interference between links at 1 % of the time, from up to 100 km: project choice",

@@ -6,19 +6,20 @@ without one the least of the layers on both sides of the antenna's height.
 
 from __future__ import annotations
 
-import json
 import math
-from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.config.bonds import DeviceChannel, channel_named, channels_in
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
 from pipeline.grid.open_rasters import OpenRasters
+from pipeline.links.television_stations import HeardStation, TelevisionStations
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.database import Database, location_of, lowest_raw, open_database
 from pipeline.query.paws import PawsError
@@ -41,6 +42,7 @@ class Permits(NamedTuple):
     database: Database
     config: Config
     fields: OpenRasters
+    stations: TelevisionStations
 
     @property
     def channels(self) -> list[int]:
@@ -64,7 +66,9 @@ class Permitted(NamedTuple):
 def open_permits(results: Path) -> Permits:
     """Open a run, or the latest of a territory, for levels at places."""
     run = read_public_run(results)
-    return Permits(run, open_database(results), config_of(run), OpenRasters())
+    config = config_of(run)
+    stations = TelevisionStations(config, run.build, run.manifest["channels"]["dtt"])
+    return Permits(run, open_database(results), config, OpenRasters(), stations)
 
 
 def answering_devices(permits: Permits, height_m: float | None, device: str | None) -> list[JsonObject]:
@@ -122,35 +126,86 @@ def mapped_in(permitted: Permitted, channel: DeviceChannel) -> tuple[float, str]
     return permitted_in(permitted, channel) if known else (math.nan, "not_evaluated")
 
 
-def television_dbuvm(permits: Permits, lon_deg: float, lat_deg: float) -> dict[int, float]:
-    """Wanted field of each television channel at a place, 50 % of time, 10 m, by number of the channel."""
-    found: dict[int, float] = {}
+def heard_near(
+    permits: Permits,
+    candidates: Iterable[DeviceChannel],
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+) -> dict[int, list[HeardStation]]:
+    """The stations that count at places [n], by television channel: those of the candidates and beside them.
+
+    Where the run's stations cannot be had, its maps tell the field of the network received best: one station
+    without an id, from no side.
+    """
+    plan = permits.config.channels
+    own = [channel_block(plan, one) for one in candidates]
+    found = {}
     for channel in permits.run.manifest["channels"]["dtt"]:
-        path = permits.run.build / "coverage" / f"ch{channel:02d}.tif"
-        if path.is_file():
-            grid = permits.fields.of(path).grid
-            row, col = grid.pixel_of(lon_deg, lat_deg)
-            if grid.has_pixel(row, col):
-                here = slice(row, row + 1), slice(col, col + 1)
-                found[channel] = float(permits.fields.window(path, *here, ["wanted_dbuvm"]).item())
-    return {channel: field for channel, field in found.items() if math.isfinite(field)}
+        block = channel_block(plan, channel)
+        if any(abs(index_of(block, one)) in ADJACENT_DB for one in own):
+            stations = permits.stations
+            known = not stations.unknown
+            found[channel] = (
+                stations.heard_at(channel, lon_deg, lat_deg)
+                if known
+                else _best_network(permits, channel, lon_deg, lat_deg)
+            )
+    return found
 
 
-def television_not_counted(permits: Permits) -> str:
-    """What of television ``television_dbuvm`` leaves out: stations abroad, and all but the best servers."""
-    stations: dict[str, str] = {}
-    for channel in permits.run.manifest["channels"]["dtt"]:
-        path = permits.run.build / "coverage" / f"ch{channel:02d}_servers.json"
-        if path.is_file():
-            listed = json.loads(path.read_text(encoding="utf-8"))["transmitters"]
-            stations |= {one["id"]: one["country"] for one in listed if one["channel"] == channel}
-    home = ("", *permits.config.territory.home)
-    abroad = sorted(Counter(country for country in stations.values() if country not in home).items())
-    told = ", ".join(f"{count} of {country}" for country, count in abroad) or "none is known"
-    return (
-        "TELEVISION_NOT_COUNTED in white-space receivers only the network received best at a place counts as "
-        f"interference, not the other stations of its channels: at home not those abroad ({told})"
-    )
+def _best_network(
+    permits: Permits, channel: int, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+) -> list[HeardStation]:
+    """The wanted field of the run's maps [n], NaN unknown; nothing where there is no map."""
+    path = permits.run.build / "coverage" / f"ch{channel:02d}.tif"
+    if not path.is_file():
+        return []
+    grid = permits.fields.of(path).grid
+    field_dbuvm = np.full(lon_deg.size, math.nan)
+    for i, place in enumerate(zip(lon_deg.tolist(), lat_deg.tolist(), strict=True)):
+        row, col = grid.pixel_of(*place)
+        if grid.has_pixel(row, col):
+            here = slice(row, row + 1), slice(col, col + 1)
+            field_dbuvm[i] = permits.fields.window(path, *here, ["wanted_dbuvm"]).item()
+    return [HeardStation("", "", channel, field_dbuvm, np.full(lon_deg.size, math.nan))]
+
+
+def television_dbuvm(
+    config: Config,
+    heard: Mapping[int, Sequence[HeardStation]],
+    off_axis_db: Callable[[NDArray[np.float64], float], NDArray[np.float64]] | None = None,
+) -> dict[int, NDArray[np.float64]]:
+    """Field of all stations together at places [n], 50 % of time, 10 m, by channel; -inf none.
+
+    ``off_axis_db`` attenuation of the receiving antenna by bearing and frequency in MHz; None: everywhere
+    the full gain.
+    """
+    found = {}
+    for channel, stations in heard.items():
+        if not stations:
+            continue
+        f_mhz = channel_centre_mhz(config.channels, channel)
+        power = np.zeros(stations[0].field_dbuvm.size)
+        for one in stations:
+            field_dbuvm = one.field_dbuvm
+            if off_axis_db is not None:
+                field_dbuvm = field_dbuvm - np.nan_to_num(off_axis_db(one.bearing_deg, f_mhz))
+            power += np.nan_to_num(10.0 ** (0.1 * field_dbuvm))
+        with np.errstate(divide="ignore"):
+            found[channel] = 10.0 * np.log10(power)
+    return found
+
+
+def television_said(permits: Permits) -> str:
+    """Which television stations count as interference in white-space receivers, and which do not."""
+    if why := permits.stations.unknown:
+        return (
+            "TELEVISION_NOT_COUNTED in receivers only the network that is received best at a place counts as "
+            f"interference, not the other stations of its channels, at home not those abroad: {why}"
+        )
+    countries = sorted(permits.stations.countries().items())
+    told = ", ".join(f"{count} of {country or 'no country'}" for country, count in countries) or "none"
+    return f"TELEVISION all stations of the run's register within reach count as interference ({told})"
 
 
 def above_10_m_db(height_m: float, f_mhz: float) -> float:

@@ -46,6 +46,7 @@ from pipeline.links.link_world import (
 from pipeline.links.permitted import (
     Permitted,
     answering_devices,
+    heard_near,
     interference_dbm,
     mapped_in,
     permitted_at,
@@ -287,7 +288,10 @@ def _television_dbm(
     permits = world.permits
     if place is None or permits is None or not (settings.television and permits.has_fields):
         return np.full(len(candidates), -math.inf)
-    fields = television_dbuvm(permits, *place)
+    channels = [one.channel for one in candidates if one.channel is not None]
+    heard = heard_near(permits, channels, np.array([place[0]]), np.array([place[1]]))
+    seen = television_dbuvm(permits.config, heard, partial(attenuation_db, receiver))
+    fields = {channel: float(field_dbuvm[0]) for channel, field_dbuvm in seen.items()}
     return np.array(
         [
             -math.inf

@@ -141,7 +141,8 @@ def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
         station_row(*one, pixels, rules, permits, window) | azimuth_cells(one[1], limits[one[0].key])
         for one in zip(radios, services, strict=True)
     ]
-    facts = facts_of(request, settings.modes, world, settings.modes.notes)
+    notes = [*settings.modes.notes, *_clients_said(settings, permits)]
+    facts = facts_of(request, settings.modes, world, notes)
     facts |= _facts(stations, radios, services, window, area, asked, clients)
     placed = [
         (site, site_row(site, clients.named(site.cpe or asked.cpe), radios, services, settings, world))
@@ -200,6 +201,14 @@ def _refuse_filters(asked: StationRequest, stations: Sequence[BaseStation]) -> N
             value=filtered[0].extra_aclr_db,
             allowed="with --pointing",
         )
+
+
+def _clients_said(settings: LinkSettings, permits: Permits) -> list[str]:
+    """What of television the maps leave out at clients, where stations and sites hear all of it."""
+    if not (settings.television and permits.has_fields) or permits.stations.unknown:
+        return []
+    said = "at the clients of the maps only the network received best counts, not the other stations"
+    return [f"TELEVISION_NOT_COUNTED {said} of its channels, at home not those abroad"]
 
 
 def _rules(settings: LinkSettings, client: ClientRow, radios: Sequence[RadioOf]) -> ServiceRules:

@@ -21,6 +21,7 @@ from pipeline.links.permitted import (
     Permits,
     above_10_m_db,
     answering_devices,
+    heard_near,
     interference_dbm,
     mapped_in,
     permitted_at,
@@ -105,7 +106,9 @@ def station_limits(
     levels |= {channel: permitted_in(permitted, channel) for channel in [*permitted.level_dbm, *named]}
     allowed = {channel: level for channel, (level, _) in levels.items() if not math.isnan(level)}
     unknown = frozenset(channel for channel, (_, word) in levels.items() if word == "not_evaluated")
-    fields = television_dbuvm(permits, station.lon, station.lat) if television else {}
+    place_deg = np.array([station.lon]), np.array([station.lat])
+    heard = heard_near(permits, allowed, *place_deg) if television else {}
+    fields = {channel: float(seen[0]) for channel, seen in television_dbuvm(permits.config, heard).items()}
     received = {
         channel: interference_dbm(permits.config, fields, channel, 0.0, station.height_m)
         for channel in allowed

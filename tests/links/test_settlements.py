@@ -7,7 +7,6 @@ import itertools
 import json
 import math
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from pipeline.cli.main import app
 from pipeline.errors import InputError
 from pipeline.links.link_files import LinkRequest, settings_of, world_of
 from pipeline.links.link_world import candidates_of_territory
-from pipeline.links.permitted import Permitted, television_not_counted
+from pipeline.links.permitted import Permitted
 from pipeline.links.rate_histogram import rate_histogram
 from pipeline.links.settlements import (
     LinkTemplate,
@@ -204,20 +203,6 @@ def test_modes_wider_than_the_channels_are_told(run: Path) -> None:
         assert done.exit_code == 0, (done.output, done.exception)
         notes = json.loads((run / "out/links.json").read_text())["notes"]
         assert any(note.startswith("WIDER_THAN_CHANNEL modes of 8 MHz") for note in notes) == said
-
-
-def test_television_that_does_not_count_as_interference_is_named(tmp_path: Path) -> None:
-    listed = {21: [("a", "SI", 21), ("b", "AT", 21), ("c", "HR", 22)], 22: [("c", "HR", 22), ("d", "AT", 22)]}
-    (tmp_path / "coverage").mkdir()
-    for channel, stations in listed.items():
-        entries = [{"id": i, "country": country, "channel": c} for i, country, c in stations]
-        path = tmp_path / f"coverage/ch{channel}_servers.json"
-        path.write_text(json.dumps({"transmitters": entries, "modes": []}))
-    run = SimpleNamespace(manifest={"channels": {"dtt": [21, 22, 23]}}, build=tmp_path)
-    config = SimpleNamespace(territory=SimpleNamespace(home=["SI"]))
-    said = television_not_counted(SimpleNamespace(run=run, config=config))
-    assert said.startswith("TELEVISION_NOT_COUNTED")
-    assert said.endswith("not those abroad (2 of AT, 1 of HR)")
 
 
 def test_each_end_is_permitted_what_its_own_height_is(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
