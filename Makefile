@@ -34,7 +34,7 @@ demo: $(INSTALLED)
 	@$(BIN)/python -m pipeline demo
 
 test: $(TOOLS)
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # Those in QGIS and in a browser too, where they are there; else they are skipped and say so.
 test-all: $(TOOLS) $(SITE)
@@ -59,7 +59,7 @@ test-web: $(TOOLS) $(SITE)
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
 	    command -v apt-get >/dev/null || { echo "make: install Chromium first" >&2; exit 1; }; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq chromium >/dev/null
-	$(BIN)/python -m pytest -m slow tests/publish/test_report_browser.py tests/publish/web
+	$(BIN)/python -m pytest -n auto --dist loadfile -m slow tests/publish/test_report_browser.py tests/publish/web
 
 test-image:
 	@command -v docker >/dev/null || { echo "make: image not tested: docker is not installed"; exit 0; }; \

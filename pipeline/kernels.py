@@ -11,13 +11,22 @@ keep the old machine code. The cache folder therefore carries the hash of all fi
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
-from numba import njit
+
+# Numba looks whether kernels may have matrix products, of which none has any: 0.4 s to load SciPy's.
+_SCIPY = "scipy"
+if _SCIPY not in sys.modules:
+    sys.modules[_SCIPY] = None  # type: ignore[assignment]
+import numba  # noqa: E402
+from numba import njit  # noqa: E402
+
+if sys.modules[_SCIPY] is None:
+    del sys.modules[_SCIPY]
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +18,9 @@ __all__ = ["change_station", "tiny", "workflow"]
 
 # `make test` says the same twice for the same code; `make test-all` looks for new examples.
 settings.register_profile("repeatable", derandomize=True, database=None)
+
+# Those of the program: an eighth of the suite's time went into searching for cycles.
+gc.set_threshold(200_000, 10, 10)
 
 # The application is built once: thousands of calls of a command in one process would each do it anew.
 typer.main.get_command = typer.testing._get_command = cache(typer.main.get_command)

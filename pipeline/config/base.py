@@ -63,7 +63,10 @@ def _can_exist(path: Path) -> bool:
 class Section(BaseModel):
     """Base of every section: frozen, no unknown keys, no infinite numbers, every field documented."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    # Sections are built once, within the whole territory file, and not each by itself as well.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, defer_build=True
+    )
 
     @field_validator("*")
     @classmethod

@@ -18,7 +18,7 @@ from pipeline.coverage.loss_filling import with_tables
 from pipeline.coverage.network import ORDINARY_BANDS
 from pipeline.coverage.receiver_ground import ground_of_pixels
 from pipeline.coverage.servers import PixelKind
-from pipeline.coverage.tiles import LEVEL_BANDS, BlockValues, compute_block, empty_values
+from pipeline.coverage.tiles import LEVEL_BANDS, BlockValues, compute_block, empty_values, without_values
 from pipeline.coverage.touched_tiles import mark_touched
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid.geodesy import lattice
@@ -44,7 +44,7 @@ def read_places(territory: Path) -> xr.DataArray:
     with reading(territory / "reach.tif") as reach:
         for rows in strips_of_rows(0, reach.grid.height):
             (reached,) = read_window(reach, rows, slice(0, reach.grid.width))
-            surface.values[rows][reached != 1] = Surface.OUTSIDE
+            np.copyto(surface.values[rows], np.uint8(Surface.OUTSIDE), where=reached != 1)
     return surface
 
 
@@ -74,18 +74,21 @@ def compute_blocks(
 
     def compute(
         rows: slice, cols: slice, surface: NDArray[np.uint8], around: NDArray[np.uint8] | None
-    ) -> tuple[BlockValues, NDArray[np.uint16], bool]:
-        kinds = kind_of_surface[surface]
+    ) -> tuple[BlockValues, NDArray[np.uint16], bool | None]:
+        kinds = np.take(kind_of_surface, surface)
+        if not kinds.any():
+            values = without_values(kinds.shape)
+            return values, classify(inputs, surface, None, values.levels, values.servers), None
         values, asked = empty_values(kinds.shape, inputs.stations.mast.size), kinds
-        if earlier is not None and kinds.any():
+        if earlier is not None:
             asked = outdated(inputs, grid, earlier, rows, cols, kinds, values, opened)
         if asked.any():
-            ground_m = ground_of_pixels(ground, grid, rows, cols)
+            ground_m = ground_of_pixels(ground, grid, rows, cols, asked)
             if around is None:
                 around = np.zeros(kinds.shape, np.uint8)
             area = lattice(grid, rows, cols)
             compute_block(inputs, area, rows.start, cols.start, asked, ground_m, around, values)
-        per_km2 = None if density is None or not kinds.any() else opened.window(density, rows, cols)[0]
+        per_km2 = None if density is None else opened.window(density, rows, cols)[0]
         classes = classify(inputs, surface, per_km2, values.levels, values.servers)
         return values, classes, bool(asked.any())
 
@@ -93,7 +96,7 @@ def compute_blocks(
     with OpenRasters() as opened:
         blocks = map_blocks(compute, grid.shape, side_px, threads, cut=cut, name="coverage")
         for rows, cols, (values, classes, computed) in blocks:
-            if kept is not None and kind_of_surface[surface[rows, cols]].any():
+            if kept is not None and computed is not None:
                 kept.add(rows, cols, grid.shape, values.facts, computed=computed)
             yield rows, cols, values.levels, classes
 
@@ -127,8 +130,9 @@ def merge_times(planned: Iterator[Block], ordinary: Iterator[Block]) -> Iterator
     q1, first = LEVEL_BANDS.index("probability"), LEVEL_BANDS.index("nuisance_dbuvm")
     for (rows, cols, levels, classes), (_, _, other, other_classes) in zip(planned, ordinary, strict=True):
         classes[0] = np.maximum(classes[0], other_classes[0])
-        levels[q1] = np.fmax(levels[q1], other[q1])
-        yield rows, cols, np.concatenate([levels, other[first : first + len(ORDINARY_BANDS)]]), classes
+        merged = np.concatenate([levels, other[first : first + len(ORDINARY_BANDS)]])
+        merged[q1] = np.fmax(levels[q1], other[q1])
+        yield rows, cols, merged, classes
 
 
 def kind_of_surfaces(inputs: ChannelInputs) -> NDArray[np.uint8]:
@@ -187,8 +191,10 @@ def write_results(stem: Path, grid: Grid, blocks: Iterator[Block], *, ordinary: 
         writing(stem.with_name(f"{stem.name}_class.tif"), of_classes, publish=False) as put_classes,
     ):
         tiles = (tiles_in_order(parts, grid.shape, TILE_PX) for parts in (levels, classes))
+        server = CLASS_BANDS.index("server")
         for of_level, of_class in zip(*tiles, strict=True):
-            put_levels(*of_level)
+            if of_class[2][server].any():
+                put_levels(*of_level)
             put_classes(*of_class)
 
 

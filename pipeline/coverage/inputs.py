@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.blocks import on_threads
 from pipeline.config.channels import Channels
 from pipeline.config.config import Config
 from pipeline.config.reception import Coverage, nuisance_times_pct
@@ -98,11 +99,12 @@ class Paths(NamedTuple):
     tca_step_km: NDArray[np.float64]
 
 
-def paths_of(transmitters: xr.Dataset, sweep_of: Callable[[str], Sweep]) -> Paths:
+def paths_of(transmitters: xr.Dataset, sweep_of: Callable[[str], Sweep], threads: int = 1) -> Paths:
     """The terrain profiles of the masts of some transmitters, in order of their keys."""
     pairs = zip(transmitters["mast"].values, transmitters["antenna_height_agl_m"].values, strict=True)
     agl_m = {str(key): float(height_m) for key, height_m in pairs}
-    return pack_paths(map(sweep_of, sorted(agl_m)), [agl_m[key] for key in sorted(agl_m)])
+    keys = sorted(agl_m)
+    return pack_paths(on_threads(sweep_of, zip(keys), threads), [agl_m[key] for key in keys])
 
 
 def pack_paths(sweeps: Iterable[Sweep], agl_m: Sequence[float]) -> Paths:
@@ -119,13 +121,7 @@ def pack_paths(sweeps: Iterable[Sweep], agl_m: Sequence[float]) -> Paths:
             flat.add(getattr(sweep, name))
         highest_m.append(_highest_m(sweep, height_m))
         lowest_angle_deg.append(_lowest_angle_deg(sweep))
-        # Copies, though of nothing: a view would hold the whole table.
-        counts = sweep.tca_counts[:, :0].copy()
-        light.append(
-            sweep._replace(
-                hb_m=sweep.hb_m[:, :0].copy(), sea_km=sweep.sea_km[:, :0].copy(), tca_counts=counts
-            )
-        )
+        light.append(without_profiles(sweep))
     return Paths(
         terrain=np.array([sweep.terrain_source in known for sweep in light], dtype=np.bool_),
         radials=np.array([sweep.heff_m.size for sweep in light], dtype=np.int64),
@@ -150,6 +146,13 @@ def pack_paths(sweeps: Iterable[Sweep], agl_m: Sequence[float]) -> Paths:
         tca_first_km=np.array([sweep.tca_first_km for sweep in light], dtype=np.float64),
         tca_step_km=np.array([sweep.tca_step_km for sweep in light], dtype=np.float64),
     )
+
+
+def without_profiles(sweep: Sweep) -> Sweep:
+    """The same with what does not depend on the distance alone."""
+    # Copies, though of nothing: a view would hold the whole table.
+    hb_m, sea_km = sweep.hb_m[:, :0].copy(), sweep.sea_km[:, :0].copy()
+    return sweep._replace(hb_m=hb_m, sea_km=sea_km, tca_counts=sweep.tca_counts[:, :0].copy())
 
 
 class _FlatTables:
@@ -389,7 +392,7 @@ def channel_inputs(
     return ChannelInputs(
         stations,
         sweeps if isinstance(sweeps, Paths) else paths_of(transmitters, sweeps.__getitem__),
-        _field_model(config, channel, time, losses),
+        _field_model(config, channel, time, losses, stations.offset == 0),
         _receiver(config, channel),
         rules,
         coverage.served_from,
@@ -397,8 +400,10 @@ def channel_inputs(
     )
 
 
-def _field_model(config: Config, channel: int, time: int, losses: Sequence[LossTable]) -> FieldModel:
-    """The model at the frequencies of ``channel_slots``."""
+def _field_model(
+    config: Config, channel: int, time: int, losses: Sequence[LossTable], wanted: NDArray[np.bool_]
+) -> FieldModel:
+    """The model at the frequencies of ``channel_slots``; ``wanted`` [transmitter] of the channel itself."""
     slots = channel_slots(config.channels, channel)
     f_mhz = np.array([channel_centre_mhz(config.channels, slot) for slot in slots])
     settings = config.propagation
@@ -406,7 +411,8 @@ def _field_model(config: Config, channel: int, time: int, losses: Sequence[LossT
     curves = load_curves()
     prepared = tuple(prepare(curves, f, t) for f in f_mhz for t in t_pct)
     code = int(CoverageModel[settings.coverage_model.upper()])
-    return FieldModel(code, curves, prepared, f_mhz, pack_losses(tables_of(losses, time)))
+    tables = tables_of(losses, time, wanted if losses else None)
+    return FieldModel(code, curves, prepared, f_mhz, pack_losses(tables))
 
 
 def channel_slots(channels: Channels, channel: int) -> list[int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.config.config import Config
-from pipeline.config.reception import nuisance_times_pct
+from pipeline.config.reception import nuisance_times_pct, sees_profiles
 from pipeline.coverage.channel import compute_blocks, merge_times, read_places, write_results, write_servers
 from pipeline.coverage.inputs import channel_inputs, planning_of
 from pipeline.coverage.kept_coverage import KeptCoverage
@@ -19,7 +19,6 @@ from pipeline.coverage.receiver_ground import load_ground
 from pipeline.coverage.receiver_surroundings import surroundings_of_pixels
 from pipeline.grid.grid import Grid
 from pipeline.hashing import file_sha256
-from pipeline.territory.masks import is_land
 
 
 def main(config: Config, build: Path, *, threads: int, channel: int, basis: str = "") -> None:
@@ -32,19 +31,22 @@ def main(config: Config, build: Path, *, threads: int, channel: int, basis: str 
     grid: Grid = places.attrs["grid"]
     transmitters = read_network(config, grid, channel)
     planning = planning_of(config, transmitters, channel)
-    paths = load_paths(build, transmitters)
+    with_tables = sees_profiles(config.propagation.coverage_model)
+    paths = load_paths(build, transmitters, threads, profiles=not with_tables)
     ground = load_ground(config.terrain, grid, territory / "land_lonlat.tif")
-    around = surroundings_of_pixels(config, grid, is_land(places.values))
-    losses = load_losses(config, build, transmitters)
+    around = surroundings_of_pixels(config, grid, places.values)
     by_density = config.population is not None and config.coverage.min_density_per_km2 > 0.0
     density = territory / "density.tif" if by_density else None
     stem, found, kept = build / "coverage" / f"ch{channel:02d}", [], None
     times = nuisance_times_pct(config.propagation.nuisance_time_pct)
     for time in range(len(times)):
+        # Tables are as large as what is made of them: not to be held.
+        losses = load_losses(config, build, transmitters, threads)
         inputs = channel_inputs(transmitters, paths, planning, config, channel, time, losses)
+        del losses
         if basis and len(times) == 1:  # of two the file has neither alone
             of_pixels = channel, grid, places.values, ground, around, density and file_sha256(density)
-            kept = KeptCoverage.of(stem, basis, inputs, transmitters, planning.modes, of_pixels)
+            kept = KeptCoverage.of(stem, basis, inputs, transmitters, threads, planning.modes, of_pixels)
         blocks = compute_blocks(
             inputs,
             grid,

@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.blocks import on_threads
 from pipeline.coverage.fields import PRUNED_TILE_PX
 from pipeline.coverage.inputs import ChannelInputs
 from pipeline.coverage.tile_facts import SPARE_MEAN, TileFacts, empty_facts, tiles_in
@@ -31,13 +32,13 @@ _TABLES = {"heff": ("heff_m", "theta_deg"), "hb": ("hb_m",), "sea": ("sea_km",),
 _NUMBERED = ("network", "mast")
 
 
-def station_digests(inputs: ChannelInputs, networks: Sequence[str]) -> list[str]:
+def station_digests(inputs: ChannelInputs, networks: Sequence[str], threads: int = 1) -> list[str]:
     """Digest of all that the fields of each transmitter follow from; ``networks`` their names."""
     stations, paths, losses = inputs.stations._asdict(), inputs.paths._asdict(), inputs.model.losses
     starts = {f"{name}_start" for name in _TABLES}
     tables = {name for names in _TABLES.values() for name in names}
-    found = []
-    for t, network in enumerate(networks):
+
+    def digest(t: int, network: str) -> str:
         mast = int(stations["mast"][t])
         own = [values[t] for name, values in stations.items() if name not in _NUMBERED]
         single = [values[mast] for name, values in paths.items() if name not in starts | tables]
@@ -54,8 +55,9 @@ def station_digests(inputs: ChannelInputs, networks: Sequence[str]) -> list[str]
                 *sizes,
                 *(losses.codes[start : start + length] for start in losses.start[t] if start >= 0),
             ]
-        found.append(digest_of(network, own, single, profile, of_files, inputs.rules.ratio_db[:, t]))
-    return found
+        return digest_of(network, own, single, profile, of_files, inputs.rules.ratio_db[:, t])
+
+    return list(on_threads(digest, enumerate(networks), threads))
 
 
 def basis_of_inputs(basis: str, inputs: ChannelInputs, *others: object) -> str:
@@ -110,11 +112,17 @@ class KeptCoverage:
 
     @classmethod
     def of(
-        cls, stem: Path, basis: str, inputs: ChannelInputs, transmitters: xr.Dataset, *others: object
+        cls,
+        stem: Path,
+        basis: str,
+        inputs: ChannelInputs,
+        transmitters: xr.Dataset,
+        threads: int,
+        *others: object,
     ) -> KeptCoverage:
         """Those of a channel; ``basis`` of code and settings, ``others`` what else holds for all stations."""
         names, networks = transmitters["id"].values.tolist(), transmitters["sfn"].values.tolist()
-        stations = dict(zip(names, station_digests(inputs, networks), strict=True))
+        stations = dict(zip(names, station_digests(inputs, networks, threads), strict=True))
         return cls(stem, basis_of_inputs(basis, inputs, *others), stations)
 
     def __init__(self, stem: Path, basis: str, stations: dict[str, str]) -> None:

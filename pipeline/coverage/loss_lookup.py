@@ -1,8 +1,7 @@
 """Fields from the loss tables of masts: at the pixels of a tile, and the most that any of them can have.
 
-A table holds losses beyond those of free space at the nodes of a polar lattice, whatever model filled it. Its
-ranges lie at equal steps within each octave of a linear function of the distance: the place between two nodes
-then stands in the bits of that number in single precision, first the node, then the weight.
+A table holds losses beyond those of free space at the nodes of a polar lattice, whatever model filled it
+(``polar_nodes``).
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.kernels import borrowing, inlined, kernel
 from pipeline.propagation.models import model_named
 from pipeline.terrain.loss_tables import FREE_SPACE_DB, LOWEST_EXCESS_DB, PER_DB, LossTable
+from pipeline.terrain.polar_nodes import EXPONENT_OF_1, MANTISSA_BITS, RadialNodes
 
 # Nodes of tables of this size and more are looked at in larger blocks for their least loss.
 _MANY_NODES = 1_000_000
@@ -27,52 +27,10 @@ _LEAST_KM = 1e-3
 _DB_PER_OCTAVE = 20.0 * math.log10(2.0)
 _DB_PER_CODE = 1.0 / PER_DB
 _ROUNDING = 1e-9
-# A number in single precision: 23 bits of mantissa under the exponent, which is 127 for 1 to 2.
-_MANTISSA_BITS, _EXPONENT_OF_1 = 23, 127
-_MANTISSA, _PER_MANTISSA = (1 << _MANTISSA_BITS) - 1, np.float32(0.5**_MANTISSA_BITS)
+_MANTISSA, _PER_MANTISSA = (1 << MANTISSA_BITS) - 1, np.float32(0.5**MANTISSA_BITS)
 _TWICE_PER_NEPER = np.float32(2.0 / math.log(2.0))
 _ONE, _TWO = np.float32(1.0), np.float32(2.0)
 _THIRD, _FIFTH, _SEVENTH, _NINTH = (np.float32(1.0 / n) for n in (3, 5, 7, 9))
-
-
-class RadialNodes(NamedTuple):
-    """Distances of the nodes of a radial: where ``scale d_km + offset`` has only zeros in its last bits.
-
-    ``shift`` of these bits; the others are ``first`` at node 0, one more at each of the ``nodes``.
-    """
-
-    scale: float
-    offset: float
-    shift: int
-    first: int
-    nodes: int
-
-
-def even_ranges(first_km: float, step_km: float, count: int) -> RadialNodes:
-    """Nodes at equal steps: all in one octave."""
-    octave = max(math.ceil(math.log2(count)), 1)
-    shift = _MANTISSA_BITS - octave
-    scale = 1.0 / step_km
-    return RadialNodes(
-        scale, 2.0**octave - first_km * scale, shift, (_EXPONENT_OF_1 + octave) << octave, count
-    )
-
-
-def octave_ranges(from_km: float, to_km: float, offset_km: float, octave_bits: int) -> RadialNodes:
-    """Nodes from the last one not beyond ``from_km`` to the first beyond ``to_km``.
-
-    There are 2^``octave_bits`` steps in each octave of d + ``offset_km``.
-    """
-    shift = _MANTISSA_BITS - octave_bits
-    ends = np.array([from_km + offset_km, to_km + offset_km], np.float32).view(np.int32)
-    first, last = int(ends[0]) >> shift, (int(ends[1]) >> shift) + 1
-    return RadialNodes(1.0, offset_km, shift, first, max(last - first + 1, 2))
-
-
-def node_km(ranges: RadialNodes) -> NDArray[np.float64]:
-    """Distances of the nodes, float64[nodes]."""
-    bits = (ranges.first + np.arange(ranges.nodes, dtype=np.int32)) << np.int32(ranges.shift)
-    return (bits.astype(np.int32).view(np.float32).astype(np.float64) - ranges.offset) / ranges.scale
 
 
 class PolarTable(NamedTuple):
@@ -112,17 +70,23 @@ class Losses(NamedTuple):
     level: bool
 
 
-def tables_of(losses: Sequence[LossTable], time: int = 0) -> list[PolarTable]:
-    """Tables of files as the kernels take them; of other fields those of the ``time``-th percentage."""
+def tables_of(
+    losses: Sequence[LossTable], time: int = 0, wanted: NDArray[np.bool_] | None = None
+) -> list[PolarTable]:
+    """Tables of files as the kernels take them; of other fields those of the ``time``-th percentage.
+
+    ``wanted`` [transmitter]: whether wanted fields are asked for; None: of all.
+    """
+    asked = [True] * len(losses) if wanted is None else wanted.tolist()
     return [
         PolarTable(
             table.first_deg,
             table.step_deg,
-            even_ranges(table.first_km, table.step_km, table.codes.shape[2]),
+            table.ranges,
             LOWEST_EXCESS_DB,
-            (table.codes[0], table.codes[1 + time]),
+            (table.codes[0] if its_wanted else None, table.codes[1 + time]),
         )
-        for table in losses
+        for table, its_wanted in zip(losses, asked, strict=True)
     ]
 
 
@@ -141,22 +105,24 @@ def pack_losses(
     place = np.array([_place_of(table) for table in tables], np.float64).reshape(-1, 6)
     size = np.zeros((len(tables), 5), np.int64)
     start, least_start = (np.full((len(tables), 2), -1, np.int64) for _ in range(2))
-    parts: list[NDArray[np.uint16]] = [np.empty(0, np.uint16)]
+    shapes = [codes.shape for table in tables for codes in table.codes if codes is not None]
+    # Filled in place: as parts that are joined it would stand in memory twice.
+    together = np.empty(sum((radials + 1) * ranges for radials, ranges in shapes), np.uint16)
     blocks = [np.empty(0, np.uint16)]
     filled = found = 0
     for t, table in enumerate(tables):
         for k, codes in enumerate(table.codes):
             if codes is None:
                 continue
-            closed = _closed(codes, table.step_deg)
-            side = block_side or (_BLOCK_OF_MANY if closed.size >= _MANY_NODES else _BLOCK_OF_FEW)
+            radials, ranges = codes.shape
+            closed = together[filled : filled + (radials + 1) * ranges].reshape(radials + 1, ranges)
+            _close(codes, table.step_deg, closed)
+            side = block_side or side_of_blocks(closed.size)
             size[t] = (*closed.shape, table.ranges.shift, table.ranges.first, side)
             start[t, k], least_start[t, k] = filled, found
-            parts.append(closed.ravel())
-            blocks.append(parts[-1] if side == 1 else _least_of_blocks(closed, side).ravel())
-            filled, found = filled + parts[-1].size, found + blocks[-1].size
+            blocks.append(closed.ravel() if side == 1 else _least_of_blocks(closed, side).ravel())
+            filled, found = filled + closed.size, found + blocks[-1].size
     none, all_km = np.zeros(len(tables)), np.full(len(tables), np.inf)
-    together = np.concatenate(parts)
     return Losses(
         place,
         size,
@@ -170,6 +136,11 @@ def pack_losses(
     )
 
 
+def side_of_blocks(nodes: int) -> int:
+    """Side in nodes of the blocks of a table of so many nodes, the first radial counted twice."""
+    return _BLOCK_OF_MANY if nodes >= _MANY_NODES else _BLOCK_OF_FEW
+
+
 def _place_of(table: PolarTable) -> tuple[float, ...]:
     around = 360.0 / table.step_deg
     ranges = table.ranges
@@ -177,10 +148,10 @@ def _place_of(table: PolarTable) -> tuple[float, ...]:
     return table.first_deg, 1.0 / table.step_deg, around, ranges.scale, ranges.offset, top_dbuvm
 
 
-def _closed(codes: NDArray[np.uint16], step_deg: float) -> NDArray[np.uint16]:
-    """With the first radial after the last where they go all around, else with the last one twice."""
+def _close(codes: NDArray[np.uint16], step_deg: float, closed: NDArray[np.uint16]) -> None:
+    """Copy codes, after the last radial the first one where they go all around, else the last one again."""
     around = codes.shape[0] * step_deg > 360.0 - 1e-6
-    return np.concatenate([codes, codes[:1] if around else codes[-1:]])
+    closed[:-1], closed[-1] = codes, codes[0 if around else -1]
 
 
 def _least_of_blocks(codes: NDArray[np.uint16], side: int) -> NDArray[np.uint16]:
@@ -320,7 +291,7 @@ def _octaves(bits: np.int32) -> np.float32:
     s = t / (_TWO + t)
     q = s * s
     series = _ONE + q * (_THIRD + q * (_FIFTH + q * (_SEVENTH + q * _NINTH)))
-    return np.float32(np.int32(bits >> _MANTISSA_BITS) - _EXPONENT_OF_1) + _TWICE_PER_NEPER * s * series
+    return np.float32(np.int32(bits >> MANTISSA_BITS) - EXPONENT_OF_1) + _TWICE_PER_NEPER * s * series
 
 
 def field_1kw_dbuvm(d_km: NDArray[np.float64], excess_db: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.grid.geodesy import lattice, pixel_frames, rays, site_frame
 from pipeline.grid.grid import Grid, strips_of_rows
 from pipeline.terrain.loss_tables import RegimeTable
+from pipeline.terrain.polar_nodes import node_km
 
 
 class Server(NamedTuple):
@@ -55,10 +56,11 @@ def _nearest(station: Server, positions_m: NDArray[np.float64]) -> NDArray[np.ui
     table, count = station.table, positions_m.shape[1]
     d_km, az_deg = np.empty(count), np.empty(count)
     rays(site_frame(station.lon_deg, station.lat_deg), positions_m, d_km, az_deg)
-    radials, ranges = table.regimes.shape
+    radials = table.regimes.shape[0]
     radial = np.rint(((az_deg - table.first_deg) % 360.0) / table.step_deg).astype(np.int64)
     if radials * table.step_deg > 360.0 - 1e-6:
         radial %= radials
-    node = np.rint((d_km - table.first_km) / table.step_km).astype(np.int64)
-    nearest: NDArray[np.uint8] = table.regimes[np.minimum(radial, radials - 1), np.clip(node, 0, ranges - 1)]
+    km = node_km(table.ranges)
+    node = np.searchsorted(0.5 * (km[1:] + km[:-1]), d_km)
+    nearest: NDArray[np.uint8] = table.regimes[np.minimum(radial, radials - 1), node]
     return nearest

@@ -10,9 +10,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.blocks import on_threads
 from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles
-from pipeline.coverage.inputs import Paths, paths_of
+from pipeline.coverage.inputs import Paths, paths_of, without_profiles
 from pipeline.grid.geodesy import outline_m, site_frames
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import read_countries
@@ -123,15 +124,16 @@ def _stated(value: str | float) -> bool:
     return value != "" and not (isinstance(value, float) and math.isnan(value))
 
 
-def load_losses(config: Config, build: Path, transmitters: xr.Dataset) -> list[LossTable]:
+def load_losses(config: Config, build: Path, transmitters: xr.Dataset, threads: int = 1) -> list[LossTable]:
     """The loss table of each transmitter, from the files of their tiles; none if the model has no tables."""
     if not sees_profiles(config.propagation.coverage_model):
         return []
     columns = [transmitters[name].values.tolist() for name in ("tile", "mast", "channel", "polarisation")]
-    return [
-        read_loss_table(build / "losses" / f"{tile}.npz", mast, channel, polarisation == "V")
-        for tile, mast, channel, polarisation in zip(*columns, strict=True)
-    ]
+
+    def stored(tile: str, mast: str, channel: int, polarisation: str) -> LossTable:
+        return read_loss_table(build / "losses" / f"{tile}.npz", mast, channel, polarisation == "V")
+
+    return list(on_threads(stored, zip(*columns, strict=True), threads))
 
 
 def load_sweeps(build: str | Path, transmitters: xr.Dataset) -> dict[str, Sweep]:
@@ -145,12 +147,16 @@ def load_sweeps(build: str | Path, transmitters: xr.Dataset) -> dict[str, Sweep]
     return sweeps
 
 
-def load_paths(build: Path, transmitters: xr.Dataset) -> Paths:
-    """The same as arrays for the kernels; no more than one profile is held beside them."""
+def load_paths(build: Path, transmitters: xr.Dataset, threads: int = 1, *, profiles: bool = True) -> Paths:
+    """The same as arrays for the kernels; no more than a few profiles are held beside them.
+
+    ``profiles``: with what depends on the distance; models that have tables of files do not ask for it.
+    """
     pairs = zip(transmitters["mast"].values.tolist(), transmitters["tile"].values.tolist(), strict=True)
     tiles = dict(pairs)
 
     def stored(mast: str) -> Sweep:
-        return read_sweeps(build / "terrain" / f"{tiles[mast]}.npz", [mast])[mast]
+        sweep = read_sweeps(build / "terrain" / f"{tiles[mast]}.npz", [mast])[mast]
+        return sweep if profiles else without_profiles(sweep)
 
-    return paths_of(transmitters, stored)
+    return paths_of(transmitters, stored, threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,11 +33,15 @@ def load_ground(terrain: Terrain, grid: Grid, land: Path) -> LonLatRaster | None
 
 
 def ground_of_pixels(
-    elevation: LonLatRaster | None, grid: Grid, rows: slice, cols: slice
+    elevation: LonLatRaster | None,
+    grid: Grid,
+    rows: slice,
+    cols: slice,
+    asked: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.float32]:
     """Height a.s.l. in m at the centres of some pixels, bilinear, float32[rows, cols]; NaN unknown.
 
-    Their places are interpolated between nodes of the grid, as good as exact.
+    Or 0 in ``asked`` [rows, cols]. Their places are interpolated between nodes of the grid, as good as exact.
     """
     shape = grid.window(rows, cols).shape
     if elevation is None:
@@ -44,9 +49,9 @@ def ground_of_pixels(
     nodes = _nodes_of(grid, rows, cols)
     middle_deg = elevation.west_deg + 0.5 * elevation.values.shape[1] * elevation.step_lon_deg
     ground_m = np.empty(shape, np.float32)
-    _fill_ground(
-        elevation.values, frame_of(elevation), middle_deg, *nodes.deg, *nodes.low, *nodes.weight, ground_m
-    )
+    asked = np.ones(shape, np.uint8) if asked is None else asked
+    places = (*nodes.deg, *nodes.low, *nodes.weight)
+    _fill_ground(elevation.values, frame_of(elevation), middle_deg, *places, asked, ground_m)
     return ground_m
 
 
@@ -61,9 +66,10 @@ def _fill_ground(
     node_col: NDArray[np.int64],
     down: NDArray[np.float64],
     across: NDArray[np.float64],
+    asked: NDArray[np.uint8],
     ground_m: NDArray[np.float32],
 ) -> None:
-    """``ground_at`` the places of ``places_of_pixels`` [y, x], without keeping these.
+    """``ground_at`` the places of ``places_of_pixels`` [y, x] that are asked for, without keeping these.
 
     ``lon_deg``, ``lat_deg`` of the nodes; node before each row and column of pixels and weight of the next.
     """
@@ -76,6 +82,9 @@ def _fill_ground(
             lon_row[k] = lon_deg[r, k] + v * (lon_deg[r + 1, k] - lon_deg[r, k])
             lat_row[k] = lat_deg[r, k] + v * (lat_deg[r + 1, k] - lat_deg[r, k])
         for x in range(width):
+            if asked[y, x] == 0:
+                ground_m[y, x] = math.nan
+                continue
             k, u = node_col[x], across[x]
             lon = lon_row[k] + u * (lon_row[k + 1] - lon_row[k])
             lat = lat_row[k] + u * (lat_row[k + 1] - lat_row[k])

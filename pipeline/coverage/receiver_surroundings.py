@@ -21,6 +21,7 @@ from pipeline.terrain.elevation import nearest_pixels
 from pipeline.terrain.land_cover import load_classes
 from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
+from pipeline.territory.codes import Surface
 from pipeline.territory.masks import is_land
 from pipeline.territory.rasters import CheckedTerritory
 
@@ -29,11 +30,15 @@ _MARGIN_KM = 2.0
 _NAMES = ("open", "suburban", "urban")
 
 
-def surroundings_of_pixels(config: Config, grid: Grid, needed: NDArray[np.bool_]) -> NDArray[np.uint8] | None:
-    """Surroundings of the pixels needed, uint8[y, x], 0 elsewhere; None without land cover that counts."""
+def surroundings_of_pixels(config: Config, grid: Grid, places: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """Surroundings of land, uint8[y, x], 0 elsewhere; None without land cover that counts.
+
+    ``places`` surface codes uint8[y, x], OUTSIDE where reception is not computed.
+    """
     clutter = config.terrain.clutter
     if clutter is None or not has_surroundings(config):
         return None
+    needed = is_land(places)
     classes = load_classes(clutter, box_around(*grid_lattice_deg(grid), _MARGIN_KM))
     codes = np.full(grid.shape, NO_DATA, np.uint16)
     for rows in strips_of_rows(0, grid.height):
@@ -46,10 +51,10 @@ def surroundings_of_pixels(config: Config, grid: Grid, needed: NDArray[np.bool_]
 
 def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
     """A line on the surroundings of receivers, where land cover tells them; InputError where it does not."""
-    surface, grid = territory.masks["surface"].values, territory.masks.attrs["grid"]
-    needed = is_land(surface) & (territory.masks["reach"].values == 1)
-    found = surroundings_of_pixels(config, grid, needed)
-    if found is not None and needed.any():
+    surface, reach = territory.masks["surface"].values, territory.masks["reach"].values
+    places = np.where(reach == 1, surface, np.uint8(Surface.OUTSIDE))
+    found = surroundings_of_pixels(config, territory.masks.attrs["grid"], places)
+    if found is not None and (needed := is_land(places)).any():
         count = np.bincount(found[needed], minlength=len(_NAMES))
         shares = [f"{name} {100.0 * n / count.sum():.1f} %" for name, n in zip(_NAMES, count, strict=True)]
         yield f"  surroundings  {', '.join(shares)} of the land with receivers"

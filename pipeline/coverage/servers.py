@@ -126,12 +126,15 @@ def point_antennas(inputs: ChannelInputs, frames: NDArray[np.float64], work: Scr
     site, direction, server = stations.frame, work.direction, work.server
     polarisation, mode, noise_dbuvm = stations.polarisation, stations.mode, rules.noise_dbuvm
     wanted_polarisation, wanted_mode, noise = work.polarisation, work.mode, work.noise
+    noise_mode, noise_power = -1, 0.0
     for p in range(frames.shape[1]):
         t = server[p]
         if t >= 0:
             direction[0, p], direction[1, p] = towards(site[t], frames, p)
             wanted_polarisation[p], wanted_mode[p] = polarisation[t], mode[t]
-            noise[p] = 10.0 ** (0.1 * noise_dbuvm[mode[t]])
+            if mode[t] != noise_mode:  # a power takes longer than all the rest
+                noise_mode, noise_power = mode[t], 10.0 ** (0.1 * noise_dbuvm[mode[t]])
+            noise[p] = noise_power
 
 
 @borrowing

@@ -158,6 +158,12 @@ def empty_values(shape: tuple[int, int], transmitters: int) -> BlockValues:
     return BlockValues(levels, np.zeros(shape, dtype=np.uint16), facts)
 
 
+def without_values(shape: tuple[int, int]) -> BlockValues:
+    """The same of a block where none is asked for: to be read only, and without facts."""
+    levels = np.broadcast_to(np.float32(np.nan), (len(LEVEL_BANDS), *shape))
+    return BlockValues(levels, np.broadcast_to(np.uint16(0), shape), empty_facts((0, 0), 0))
+
+
 @borrowing
 def begin_facts(work: Scratch) -> None:
     """Facts of a tile of which nothing is known yet: no station counts, no other may."""

@@ -21,7 +21,6 @@ from pipeline.coverage.loss_lookup import (
     AT_1_KM_DBUVM,
     Losses,
     PolarTable,
-    even_ranges,
     largest_field_dbuvm,
     lookup_room,
     pack_losses,
@@ -42,8 +41,8 @@ from pipeline.terrain.loss_tables import (
     run,
     waves_of,
 )
-from pipeline.terrain.records import Mast, MastView, SweepSettings
-from pipeline.terrain.sweep import tca_lattice
+from pipeline.terrain.polar_nodes import loss_lattice
+from pipeline.terrain.records import Mast, MastView
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg, read_land
 
 DEVICE_TIME_PCT = 1.0
@@ -115,16 +114,13 @@ def losses_around(
     terrain: PlacesGround, place: Mast, waves: Waves, other_m: float, view: MastView, *, threads: int = 1
 ) -> LossesAround:
     """Losses between an antenna and others ``other_m`` above ground in its view, in steps of the terrain."""
-    lattice = tca_lattice(terrain.step_km, view, SweepSettings())
+    lattice = loss_lattice(terrain.step_km, view)
     codes = run(place, terrain.profiles, lattice, waves, other_m, threads=threads).codes[0, 0]
     unknown = codes == UNKNOWN
     # The least of the codes: no mean and no minimum with it passes for a loss.
     codes[unknown] = 0
-    first_km, step_km = lattice.sample_km * lattice.first, lattice.sample_km * lattice.stride
-    ranges = even_ranges(first_km, step_km, lattice.ranges)
-    table = PolarTable(
-        lattice.first_azimuth_deg, lattice.azimuth_step_deg, ranges, LOWEST_EXCESS_DB, (codes, None)
-    )
+    place_deg = lattice.first_azimuth_deg, lattice.azimuth_step_deg
+    table = PolarTable(*place_deg, lattice.ranges, LOWEST_EXCESS_DB, (codes, None))
     losses = pack_losses([table], block_side=1)
     f_mhz = 1e3 * float(waves.f_ghz[0])
     return LossesAround(place.lon_deg, place.lat_deg, losses, f_mhz, view.far_km, bool(unknown.any()))

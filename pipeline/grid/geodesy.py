@@ -324,7 +324,7 @@ def lattice(grid: Grid, rows: slice | None = None, cols: slice | None = None) ->
     # One ring more than needed: for interpolation in the last cell and for differences at the edge.
     node_rows = np.arange(first_row - 1, (rows.stop - 1) // step_px + 3)
     node_cols = np.arange(first_col - 1, (cols.stop - 1) // step_px + 3)
-    positions_m = _positions_m(grid, node_rows * step_px, node_cols * step_px)
+    positions_m = positions_of_pixels_m(grid, node_rows * step_px, node_cols * step_px)
     return Lattice(step_px, first_row, first_col, _nodes(positions_m))
 
 
@@ -334,15 +334,15 @@ def outline_m(grid: Grid) -> NDArray[np.float64]:
     last = [(size - 1) // step_px + 1 for size in grid.shape]
     every = max(1, (min(last) + 1) // 64)
     node_rows, node_cols = (np.append(np.arange(0, end, every), end) * step_px for end in last)
-    return _positions_m(grid, node_rows, node_cols).reshape(-1, 3)
+    return positions_of_pixels_m(grid, node_rows, node_cols).reshape(-1, 3)
 
 
-def _positions_m(
-    grid: Grid, node_rows: NDArray[np.integer], node_cols: NDArray[np.integer]
+def positions_of_pixels_m(
+    grid: Grid, rows: NDArray[np.integer], cols: NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """Geocentric positions [rows, cols, 3] of the centres of pixels, which may lie beside the grid."""
-    x_m = grid.west_m + (node_cols + 0.5) * grid.resolution_m
-    y_m = grid.north_m - (node_rows + 0.5) * grid.resolution_m
+    """Geocentric positions [rows, cols, 3] in m of the centres of pixels, which may lie beside the grid."""
+    x_m = grid.west_m + (cols + 0.5) * grid.resolution_m
+    y_m = grid.north_m - (rows + 0.5) * grid.resolution_m
     lon_deg, lat_deg = grid.to_lonlat().transform(*np.meshgrid(x_m, y_m))
     lon, lat = np.radians(lon_deg), np.radians(lat_deg)
     normal_m = SEMI_MAJOR_M / np.sqrt(1.0 - ECCENTRICITY2 * np.sin(lat) ** 2)

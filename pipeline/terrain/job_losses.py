@@ -31,14 +31,14 @@ from pipeline.terrain.loss_tables import (
     read_square,
     require_known,
     run,
-    stored_lattice,
     table_name,
     waves_of,
     write_losses,
 )
 from pipeline.terrain.path_profiles import ProfileGround, profile_ground
-from pipeline.terrain.records import LonLatRaster, Mast, SweepSettings
-from pipeline.terrain.sweep import TcaLattice, dem_step_km, tca_lattice, view_of
+from pipeline.terrain.polar_nodes import LossLattice, loss_lattice, stored_lattice
+from pipeline.terrain.records import LonLatRaster, Mast
+from pipeline.terrain.sweep import dem_step_km, view_of
 from pipeline.terrain.tile_sweeps import (
     above_ground,
     box_around,
@@ -128,7 +128,7 @@ def _of_square(
     lattices: dict[str, NDArray[np.float64]] = {}
     for mast in masts:
         view = view_of(mast.lon_deg, mast.lat_deg, *outline)
-        lattice = tca_lattice(dem_step_km(elevation, mast.lat_deg), view, SweepSettings())
+        lattice = loss_lattice(dem_step_km(elevation, mast.lat_deg), view)
         standing = above_ground(mast, elevation)
         tables = _tables(config, register, standing, ground, lattice, threads=threads)
         # All tables of a mast end where its terrain does.
@@ -143,7 +143,7 @@ def _tables(
     register: xr.Dataset,
     mast: Mast,
     ground: ProfileGround,
-    lattice: TcaLattice,
+    lattice: LossLattice,
     *,
     threads: int,
 ) -> dict[str, MastLosses]:

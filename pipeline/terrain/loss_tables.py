@@ -27,8 +27,8 @@ from pipeline.propagation.p1812.profile_link import Link, Wave, p1812_link
 from pipeline.propagation.p1812.radial_losses import FIRST_RECEIVER, SharedTerms, radial_losses, shared_terms
 from pipeline.terrain.elevation import has_hole
 from pipeline.terrain.path_profiles import MastSite, ProfileGround, sample_profile
+from pipeline.terrain.polar_nodes import LossLattice, RadialNodes, node_km, ranges_of, samples_of_nodes
 from pipeline.terrain.records import Mast, UnknownTerrain, add_array
-from pipeline.terrain.sweep import TcaLattice
 
 # Codes of a table: hundredths of a dB from here up; a path may have less than free space by focusing.
 LOWEST_EXCESS_DB = -10.0
@@ -64,9 +64,13 @@ class PlacePath(NamedTuple):
 
 
 class FarAndNear(NamedTuple):
-    """Distances of the samples of a radial, and of points up to the first one, with what they share."""
+    """Distances of the samples of a radial, and of points up to the first one, with what they share.
+
+    ``receivers`` [range] numbers of the samples at the nodes.
+    """
 
     d_km: NDArray[np.float64]
+    receivers: NDArray[np.int64]
     shared: SharedTerms
     near_km: NDArray[np.float64]
     near: SharedTerms
@@ -94,8 +98,7 @@ class RegimeTable(NamedTuple):
 
     first_deg: float
     step_deg: float
-    first_km: float
-    step_km: float
+    ranges: RadialNodes
     regimes: NDArray[np.uint8]
 
 
@@ -104,8 +107,7 @@ class LossTable(NamedTuple):
 
     first_deg: float
     step_deg: float
-    first_km: float
-    step_km: float
+    ranges: RadialNodes
     codes: NDArray[np.uint16]
 
 
@@ -125,7 +127,7 @@ def waves_of(settings: Propagation, f_mhz: Sequence[float], vertical: bool) -> W
 def run(
     mast: Mast,
     ground: ProfileGround,
-    lattice: TcaLattice,
+    lattice: LossLattice,
     waves: Waves,
     receiver_m: float,
     *,
@@ -135,12 +137,12 @@ def run(
 
     ``UNKNOWN`` from where a profile crosses land of unknown height.
     """
-    samples = lattice.first + (lattice.ranges - 1) * lattice.stride + 1
-    d_km = lattice.sample_km * np.arange(max(samples, FIRST_RECEIVER + 1), dtype=np.float64)
+    receivers = samples_of_nodes(lattice)
+    d_km = lattice.sample_km * np.arange(max(int(receivers[-1]), FIRST_RECEIVER) + 1, dtype=np.float64)
     near_km = lattice.sample_km * np.arange(_NEAR_PARTS + 1, dtype=np.float64) / _NEAR_PARTS
-    far = FarAndNear(d_km, _shared_terms(waves, d_km), near_km, _shared_terms(waves, near_km))
+    far = FarAndNear(d_km, receivers, _shared_terms(waves, d_km), near_km, _shared_terms(waves, near_km))
     free_db = FREE_SPACE_DB + 20.0 * np.log10(waves.f_ghz)
-    nodes = (lattice.radials, lattice.ranges)
+    nodes = (lattice.radials, receivers.size)
     codes = np.full((free_db.size, waves.time_pct.size, *nodes), UNKNOWN, np.uint16)
     regimes = np.zeros((free_db.size, *nodes), np.uint8)
     site = MastSite(mast.lon_deg, mast.lat_deg, mast.site_height_asl_m, mast.antenna_height_agl_m)
@@ -229,7 +231,7 @@ def unknown_path(mast: Mast, lon_deg: float, lat_deg: float, far_end: str) -> In
 def require_known(
     mast: Mast,
     codes: NDArray[np.uint16],
-    lattice: TcaLattice,
+    lattice: LossLattice,
     lon_deg: NDArray[np.float64],
     lat_deg: NDArray[np.float64],
     needed: NDArray[np.bool_],
@@ -241,10 +243,8 @@ def require_known(
     sites = np.full(lon_deg.shape, mast.lon_deg), np.full(lon_deg.shape, mast.lat_deg)
     azimuth_deg, _, length_m = GEOD.inv(*sites, lon_deg, lat_deg)
     bearing = ((np.asarray(azimuth_deg) - lattice.first_azimuth_deg) % 360.0) / lattice.azimuth_step_deg
-    along = np.asarray(length_m) / (1000.0 * lattice.sample_km * lattice.stride)
-    along -= lattice.first / lattice.stride
     radial = np.minimum(bearing.astype(np.int64), lattice.radials - 1)
-    node = np.clip(np.ceil(along).astype(np.int64), 0, lattice.ranges - 1)
+    node = np.searchsorted(node_km(lattice.ranges)[:-1], 1e-3 * np.asarray(length_m))
     unknown = (codes[radial, node] == UNKNOWN) & needed
     if has_hole(unknown, needed):
         place = tuple(np.argwhere(unknown)[0])
@@ -255,7 +255,7 @@ def require_known(
 def _fill_radials(
     ground: ProfileGround,
     site: MastSite,
-    lattice: TcaLattice,
+    lattice: LossLattice,
     far: FarAndNear,
     free_db: NDArray[np.float64],
     receiver_m: float,
@@ -286,6 +286,7 @@ def _fill_radials(
             half_way_deg,
             site.antenna_m,
             receivers_m,
+            far.receivers,
             far.shared,
             loss_db,
             regime,
@@ -294,7 +295,14 @@ def _fill_radials(
             far, terrain_m, cover_m, zone, half_way_deg[1], site.antenna_m, receivers_m, loss_db, regime
         )
         _fill_nodes(
-            lattice, d_km, known, loss_db[0], regime[0], free_db, codes[:, :, radial], regimes[:, radial]
+            far.receivers,
+            d_km,
+            known,
+            loss_db[0],
+            regime[0],
+            free_db,
+            codes[:, :, radial],
+            regimes[:, radial],
         )
 
 
@@ -321,7 +329,17 @@ def _fill_near(
     near_db = np.empty((*loss_db.shape[:3], d_km.size))
     near_regime = np.empty(near_db.shape, np.uint8)
     radial_losses(
-        d_km, ground_m, over_m, zones, half_way, antenna_m, receivers_m, far.near, near_db, near_regime
+        d_km,
+        ground_m,
+        over_m,
+        zones,
+        half_way,
+        antenna_m,
+        receivers_m,
+        np.array([last]),
+        far.near,
+        near_db,
+        near_regime,
     )
     loss_db[:, :, :, 1] = near_db[:, :, :, last]
     regime[:, :, :, 1] = near_regime[:, :, :, last]
@@ -329,7 +347,7 @@ def _fill_near(
 
 @kernel
 def _fill_nodes(
-    lattice: TcaLattice,
+    receivers: NDArray[np.int64],
     d_km: NDArray[np.float64],
     known: int,
     loss_db: NDArray[np.float64],
@@ -343,7 +361,7 @@ def _fill_nodes(
     The mast itself has those of the first sample.
     """
     for k in range(codes.shape[2]):
-        i = max(lattice.first + k * lattice.stride, 1)
+        i = max(receivers[k], 1)
         if i >= known:
             break
         length_db = 20.0 * math.log10(d_km[i])
@@ -381,14 +399,6 @@ def write_losses(path: Path, squares: Iterable[SquareLosses]) -> None:
                 add_array(archive, f"{name}{_REGIMES}", table.regimes, compression=zipfile.ZIP_DEFLATED)
 
 
-def stored_lattice(lattice: TcaLattice) -> NDArray[np.float64]:
-    """A lattice as it is stored: first and step of azimuth in degrees, of distance and of samples in km."""
-    first_km, step_km = lattice.first * lattice.sample_km, lattice.stride * lattice.sample_km
-    return np.array(
-        [lattice.first_azimuth_deg, lattice.azimuth_step_deg, first_km, step_km, lattice.sample_km]
-    )
-
-
 def read_square(path: Path, masts: Iterable[str]) -> SquareLosses:
     """All that the file of a terrain tile has of some masts."""
     with np.load(path) as stored:
@@ -412,16 +422,12 @@ def read_regimes(path: Path, mast: str, channel: int, vertical: bool) -> RegimeT
     return RegimeTable(*_read_table(path, mast, f"{table_name(mast, channel, vertical)}{_REGIMES}"))
 
 
-def _read_table(path: Path, mast: str, name: str) -> tuple[float, float, float, float, NDArray[Any]]:
+def _read_table(path: Path, mast: str, name: str) -> tuple[float, float, RadialNodes, NDArray[Any]]:
     if not path.is_file():
         raise InputError("file not found", file=path, allowed="losses written by the job losses")
     with np.load(path) as stored:
-        return *_lattice_of(stored[f"{mast}{_LATTICE}"]), stored[name]
-
-
-def _lattice_of(numbers: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    first_deg, step_deg, first_km, step_km, _ = numbers.tolist()
-    return first_deg, step_deg, first_km, step_km
+        numbers = stored[f"{mast}{_LATTICE}"]
+        return float(numbers[0]), float(numbers[1]), ranges_of(numbers), stored[name]
 
 
 def profile_steps_km(path: Path) -> list[float]:

@@ -15,7 +15,19 @@ import sys
 import time
 from pathlib import Path
 
-MODULES = ("links", "fields", "sweep", "p1812", "protection", "pmse", "query", "rr941", "italy", "what_if")
+MODULES = (
+    "links",
+    "fields",
+    "sweep",
+    "p1812",
+    "protection",
+    "pmse",
+    "query",
+    "first_map",
+    "rr941",
+    "italy",
+    "what_if",
+)
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parents[1]
 LIMIT_S = 20 * 60

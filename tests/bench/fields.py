@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.coverage.fields import INTERFERING, WANTED
 from pipeline.coverage.inputs import CoverageModel, FieldModel, Paths, Stations, TvReceiver, pack_paths
 from pipeline.coverage.loss_filling import fill_codes
-from pipeline.coverage.loss_lookup import Losses, PolarTable, lookup_room, node_km, octave_ranges, pack_losses
+from pipeline.coverage.loss_lookup import Losses, PolarTable, lookup_room, pack_losses
 from pipeline.coverage.point_fields import fields_at_places
 from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, site_frames, tile_places, tile_rays
 from pipeline.grid.grid import Grid
@@ -15,6 +15,7 @@ from pipeline.kernels import kernel
 from pipeline.propagation.models import Surroundings
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import prepare
+from pipeline.terrain.polar_nodes import node_km, octave_ranges
 from pipeline.terrain.records import Sweep, TerrainSource
 from tests.bench.common import median_s
 
@@ -101,10 +102,11 @@ def pair_ns(*, sea: bool, tables: bool = False) -> float:
 def filled(stations: Stations, paths: Paths, model: FieldModel, receiver: TvReceiver) -> Losses:
     """Tables of both fields of all stations, from 15 km to beyond the grid."""
     ranges, tables = octave_ranges(15.0, 400.0, 8.0, 6), []
+    whole = np.tile(np.array([0, ranges.nodes]), (720, 1))
     for t in range(stations.mast.size):
         codes = np.empty((2, 720, ranges.nodes), np.uint16)
         for time in (WANTED, INTERFERING):
-            fill_codes(stations, paths, model, receiver, t, time, node_km(ranges), codes[time])
+            fill_codes(stations, paths, model, receiver, t, time, node_km(ranges), whole, codes[time])
         tables.append(PolarTable(0.0, 0.5, ranges, -60.0, (codes[0], codes[1])))
     from_km, to_km = np.full(len(tables), 15.0), np.full(len(tables), 400.0)
     return pack_losses(tables, from_km, to_km, level=True)

@@ -24,8 +24,8 @@ from pipeline.kernels import kernel
 from pipeline.terrain.elevation import from_external
 from pipeline.terrain.loss_tables import LossTable, Waves, run
 from pipeline.terrain.path_profiles import profile_ground
-from pipeline.terrain.records import LonLatRaster, Mast, MastView, SweepSettings
-from pipeline.terrain.sweep import tca_lattice
+from pipeline.terrain.polar_nodes import loss_lattice
+from pipeline.terrain.records import LonLatRaster, Mast, MastView
 from tests.bench.sweep import TILE, synthetic_surface
 
 REACH_KM, STEP_KM = 60.0, 0.09
@@ -50,14 +50,14 @@ def surface() -> LonLatRaster:
 
 def measure(repeats: int = 3) -> dict[str, float]:
     """Seconds of a site, and microseconds of a receiver for both percentages together."""
-    nodes = tca_lattice(STEP_KM, MastView(0.0, 360.0, 0.0, REACH_KM), SweepSettings())
+    nodes = loss_lattice(STEP_KM, MastView(0.0, 360.0, 0.0, REACH_KM))
     elevation = surface()
     ground = profile_ground(elevation, elevation._replace(values=np.ones(elevation.values.shape, np.uint8)))
     codes = run(MAST, ground, nodes, WAVES, RECEIVER_M).codes
     site_s = cpu_s(lambda: run(MAST, ground, nodes, WAVES, RECEIVER_M), repeats)
     receivers = codes[0, 0].size
     print(f"P.1812 around a mast: {receivers} receivers", file=sys.stderr)
-    table = LossTable(nodes.first_azimuth_deg, nodes.azimuth_step_deg, 0.0, STEP_KM, codes[0])
+    table = LossTable(nodes.first_azimuth_deg, nodes.azimuth_step_deg, nodes.ranges, codes[0])
     return {
         "p1812_us_per_receiver_pair": 1e6 * site_s / receivers,
         "p1812_site_60km_90m_s": site_s,

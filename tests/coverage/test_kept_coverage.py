@@ -29,7 +29,7 @@ def run(folder, made: Scene, *, basis: str = "code", others: object = None) -> t
     inputs = channel_inputs(made.transmitters, made.sweeps, made.planning, config(), CHANNEL)
     stem = folder / "coverage" / "ch30"
     stem.parent.mkdir(exist_ok=True)
-    kept = KeptCoverage.of(stem, basis, inputs, made.transmitters, others) if basis else None
+    kept = KeptCoverage.of(stem, basis, inputs, made.transmitters, 1, others) if basis else None
     write_results(
         stem, GRID, compute_blocks(inputs, GRID, made.surface.values, None, block_px=BLOCK_PX, kept=kept)
     )

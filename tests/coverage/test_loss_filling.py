@@ -17,6 +17,7 @@ from pipeline.coverage.nuisance import LEFT_OUT_DB
 from pipeline.coverage.point_fields import fields_at_places
 from pipeline.coverage.tiles import LEVEL_BANDS
 from pipeline.grid.geodesy import lattice, pixel_frames, rays
+from pipeline.terrain.loss_tables import UNKNOWN
 from pipeline.terrain.records import TCA_UNKNOWN
 
 MODELS = ("p1546", "free_space", "hata", "extended_hata")
@@ -132,6 +133,28 @@ def test_neither_blocks_nor_threads_change_a_byte(block_px, threads, always):
     first, other = coverage_of(made), coverage_of(made, block_px=block_px, threads=threads)
     for name in ("levels", "classes"):
         assert other[name].values.tobytes() == first[name].values.tobytes()
+
+
+def test_nodes_that_are_left_out_are_never_read(monkeypatch, always):
+    """Whatever stands in them, fields and bounds are those of whole tables."""
+    made, nodes = hilly(), []
+    inputs = inputs_of(made)
+    monkeypatch.setattr(loss_filling, "_BOX_PX", 32)
+
+    def whole(frame, centre_m, radius_km, node_km, span):
+        span[:] = 0, node_km.size
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loss_filling, "span_nodes", whole)
+        expected, full = coverage_of(made), tabled(inputs, made).model.losses
+    for other in (0, UNKNOWN):
+        monkeypatch.setattr(loss_filling, "UNKNOWN", other)
+        found, some = coverage_of(made), tabled(inputs, made).model.losses
+        for name in ("levels", "classes"):
+            assert found[name].values.tobytes() == expected[name].values.tobytes()
+        nodes.append(some.codes != full.codes)
+    left_out = nodes[0] | nodes[1]
+    assert 0.2 < left_out.mean() < 0.95
 
 
 def test_few_pixels_and_clearance_angles_ask_the_model(monkeypatch):

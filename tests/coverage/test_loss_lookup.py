@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 from pipeline.coverage.loss_lookup import (
     Losses,
     PolarTable,
-    even_ranges,
     largest_field_dbuvm,
     lookup_room,
-    node_km,
-    octave_ranges,
     pack_losses,
     table_fields,
     tables_of,
 )
 from pipeline.terrain.loss_tables import LossTable
+from pipeline.terrain.polar_nodes import even_ranges, node_km, octave_ranges
 
 FULL, SECTOR = (0.0, 4.5, 80), (340.0, 2.0, 31)
 
@@ -28,11 +26,12 @@ FULL, SECTOR = (0.0, 4.5, 80), (340.0, 2.0, 31)
 def tables_of_masts(rng: np.random.Generator, shape: tuple[float, float, int]) -> list[LossTable]:
     """Two stations with three percentages of time each; neighbouring nodes have nothing in common."""
     first_deg, step_deg, radials = shape
+    ranges = (even_ranges(0.0, 0.9, 45), octave_ranges(7.2, 65.0, 8.0, 3, 1.0 / 0.9))
     return [
         LossTable(
-            first_deg, step_deg, first_km, 0.9, rng.integers(500, 20_000, (3, radials, 45), dtype=np.uint16)
+            first_deg, step_deg, nodes, rng.integers(500, 20_000, (3, radials, nodes.nodes), dtype=np.uint16)
         )
-        for first_km in (0.0, 7.2)
+        for nodes in ranges
     ]
 
 
@@ -46,10 +45,11 @@ def by_definition(table: LossTable, codes: NDArray[np.uint16], d_km: float, az_d
     """By the four nodes: E = 139.36 + 20 log f - L, L = 92.4 + 20 log f_GHz + 20 log d + excess."""
     radials, ranges = codes.shape
     bearing = ((az_deg - table.first_deg) % 360.0) / table.step_deg
-    along = min(max((d_km - table.first_km) / table.step_km, 0.0), ranges - 1.0)
-    i, j = math.floor(bearing), min(math.floor(along), ranges - 2)
+    km = node_km(table.ranges)
+    within_km = min(max(d_km, km[0]), km[-1])
+    i, j = math.floor(bearing), min(int(np.searchsorted(km, within_km, "right")) - 1, ranges - 2)
     excess_db = 0.01 * codes.astype(float) - 10.0
-    across, onward = bearing - i, along - j
+    across, onward = bearing - i, (within_km - km[j]) / (km[j + 1] - km[j])
     total = 0.0
     for k, weight in ((i % radials, 1 - across), ((i + 1) % radials, across)):
         total += weight * ((1 - onward) * excess_db[k, j] + onward * excess_db[k, j + 1])
@@ -81,7 +81,7 @@ def test_node_holds_its_loss_and_azimuths_may_turn() -> None:
 
 def test_equal_losses_leave_the_law_of_distance() -> None:
     """The logarithm is a series of its own: it must hold in every octave, and closely."""
-    table = LossTable(0.0, 90.0, 0.0, 0.5, np.full((2, 4, 64), 1000, np.uint16))
+    table = LossTable(0.0, 90.0, even_ranges(0.0, 0.5, 64), np.full((2, 4, 64), 1000, np.uint16))
     d_km = np.geomspace(0.001, 999.0, 5000)
     found = fields(pack_losses(tables_of([table])), 0, 0, d_km, np.linspace(0.0, 359.9999, d_km.size))
     np.testing.assert_allclose(found, 106.96 - 20.0 * np.log10(d_km), rtol=0, atol=3e-5)

@@ -9,6 +9,7 @@ from pyproj import Geod, Transformer
 from pipeline.coverage.mechanisms import Server, mechanisms_of
 from pipeline.grid.grid import Grid
 from pipeline.terrain.loss_tables import RegimeTable
+from pipeline.terrain.polar_nodes import even_ranges
 
 # More rows than a strip, more than one lattice cell, odd numbers of pixels.
 GRID = Grid("EPSG:3794", 200.0, 460_000.0, 160_000.0, 37, 301)
@@ -18,7 +19,7 @@ FULL, SECTOR = (0.0, 4.5, 80), (150.0, 2.0, 31)
 def station(place: tuple[float, float], shape: tuple[float, float, int], seed: int) -> Server:
     first_deg, step_deg, radials = shape
     regimes = np.random.default_rng(seed).integers(1, 5, (radials, 45), dtype=np.uint8)
-    return Server(*place, RegimeTable(first_deg, step_deg, 1.8, 0.9, regimes))
+    return Server(*place, RegimeTable(first_deg, step_deg, even_ranges(1.8, 0.9, 45), regimes))
 
 
 def by_definition(server: Server, lon_deg: float, lat_deg: float) -> tuple[int, float]:
@@ -27,7 +28,7 @@ def by_definition(server: Server, lon_deg: float, lat_deg: float) -> tuple[int, 
     table = server.table
     radials, ranges = table.regimes.shape
     across = ((azimuth_deg - table.first_deg) % 360.0) / table.step_deg
-    along = (length_m / 1000.0 - table.first_km) / table.step_km
+    along = (length_m / 1000.0 - 1.8) / 0.9
     radial = round(across) % radials if radials * table.step_deg >= 360.0 else min(round(across), radials - 1)
     node = min(max(round(along), 0), ranges - 1)
     doubt = min(abs(value % 1.0 - 0.5) for value in (across, along))

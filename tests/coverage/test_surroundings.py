@@ -27,6 +27,7 @@ from pipeline.grid.geodesy import rays
 from pipeline.grid.grid import Grid
 from pipeline.plan.territory_file import load_config
 from pipeline.propagation.hata import add_environments
+from pipeline.territory.codes import Surface
 from tests.terrain.test_land_cover import raster
 
 AREAS = ("rural", "suburban", "urban")
@@ -154,12 +155,16 @@ def chequered() -> np.ndarray:
     return (1 + (row // 3 + 2 * (col // 4)) % 3).astype(np.uint8)
 
 
+def land_where(needed: np.ndarray) -> np.ndarray:
+    return np.where(needed, Surface.FOREIGN, Surface.OUTSIDE).astype(np.uint8)
+
+
 def test_pixels_have_the_surroundings_of_the_class_at_their_centre(tiny: Path) -> None:
     classes = chequered()
     config = with_cover(tiny, classes)
     needed = np.ones(PLACE.shape, np.bool_)
     needed[:5] = False
-    found = surroundings_of_pixels(config, PLACE, needed)
+    found = surroundings_of_pixels(config, PLACE, land_where(needed))
     assert found is not None
     to_lonlat = Transformer.from_crs(PLACE.crs, "EPSG:4326", always_xy=True)
     x_m = PLACE.west_m + 200.0 * (np.arange(PLACE.width) + 0.5)
@@ -181,10 +186,10 @@ def test_class_without_surroundings_is_refused_where_receivers_are(tiny: Path, c
     config = with_cover(tiny, classes)
     needed = np.zeros(PLACE.shape, np.bool_)
     needed[0] = True
-    assert surroundings_of_pixels(config, PLACE, needed) is not None
+    assert surroundings_of_pixels(config, PLACE, land_where(needed)) is not None
     needed[-1] = True
     with pytest.raises(InputError) as caught:
-        surroundings_of_pixels(config, PLACE, needed)
+        surroundings_of_pixels(config, PLACE, land_where(needed))
     assert (caught.value.row, caught.value.field) == (row, "environment")
     assert str(caught.value.value).startswith("none, on ")
 
@@ -194,10 +199,10 @@ def test_unknown_cover_is_refused_but_with_a_row_of_its_own(tiny: Path) -> None:
     config = with_cover(tiny, classes)
     needed = np.ones(PLACE.shape, np.bool_)
     with pytest.raises(InputError) as caught:
-        surroundings_of_pixels(config, PLACE, needed)
+        surroundings_of_pixels(config, PLACE, land_where(needed))
     assert caught.value.row == "nodata"
     (tiny.parent / "cover.csv").write_text(f"{TABLE}nodata,unknown,0,urban,test,true\n", encoding="utf-8")
-    found = surroundings_of_pixels(config, PLACE, needed)
+    found = surroundings_of_pixels(config, PLACE, land_where(needed))
     assert found is not None
     assert (found[-1] == 2).all()
 
@@ -205,5 +210,5 @@ def test_unknown_cover_is_refused_but_with_a_row_of_its_own(tiny: Path) -> None:
 def test_models_without_surroundings_read_no_land_cover(tiny: Path) -> None:
     config = with_cover(tiny, chequered(), model="extended_hata")
     (tiny.parent / "cover.tif").unlink()
-    assert surroundings_of_pixels(config, PLACE, np.ones(PLACE.shape, np.bool_)) is None
+    assert surroundings_of_pixels(config, PLACE, land_where(np.ones(PLACE.shape, np.bool_))) is None
     assert surroundings_at(config, np.array([14.1]), np.array([46.1])) is None

@@ -17,6 +17,7 @@ from pipeline.coverage.point_fields import fields_at_places
 from pipeline.grid.geodesy import lattice, pixel_frames, rays
 from pipeline.radio.antennas import directivity_db, discrimination_db
 from pipeline.terrain.loss_tables import LossTable
+from pipeline.terrain.polar_nodes import even_ranges
 
 ROW, COL = 20, 30
 LIGHT_KM_PER_US = 0.299792458
@@ -159,7 +160,7 @@ def random_tables(stations):
     """Loss tables whose neighbouring nodes have nothing in common, far beyond the grid."""
     rng = np.random.default_rng(8)
     return [
-        LossTable(0.0, 1.0, 0.0, 2.0, rng.integers(900, 9000, (2, 360, 300), np.uint16))
+        LossTable(0.0, 1.0, even_ranges(0.0, 2.0, 300), rng.integers(900, 9000, (2, 360, 300), np.uint16))
         for _ in range(stations)
     ]
 

@@ -73,7 +73,9 @@ def several_losses(profile, antenna_m, receivers_m, f_ghz, time_pct, vertical=Fa
         median_radius_km=float(median_radius_km(DN)),
         refractivity=N0,
     )
-    radial_losses(*path, half_way, antenna_m, np.array(receivers_m), shared, found, regime)
+    radial_losses(
+        *path, half_way, antenna_m, np.array(receivers_m), np.arange(half_way.size), shared, found, regime
+    )
     return found, regime
 
 

@@ -20,8 +20,8 @@ from pipeline.plan.plan import load_plan
 from pipeline.propagation.models import model_named
 from pipeline.publish import manifest as manifests
 from pipeline.publish.reception import write_channel
-from pipeline.terrain.loss_tables import MastLosses, SquareLosses, stored_lattice, table_name, write_losses
-from pipeline.terrain.sweep import TcaLattice
+from pipeline.terrain.loss_tables import MastLosses, SquareLosses, table_name, write_losses
+from pipeline.terrain.polar_nodes import LossLattice, even_ranges, stored_lattice
 from tests.jobs import run_from
 from tests.studies.test_validate_field import with_hills
 
@@ -82,7 +82,7 @@ def test_reception_layers_have_the_same_bytes_again(tiny: Path) -> None:
 
 def write_stations(build: Path, regimes: np.ndarray) -> None:
     """A station and the table of its mast in channel 21, in steps of 0.5 km and 90 degrees."""
-    lattice = TcaLattice(0.0, 90.0, 4, 0.5, 0, 1, 3)
+    lattice = LossLattice(0.0, 90.0, 4, 0.5, even_ranges(0.0, 0.5, 3))
     losses = MastLosses(np.zeros((2, 4, 3), np.uint16), regimes)
     square = SquareLosses({"m": stored_lattice(lattice)}, {table_name("m", 21, True): losses})
     write_losses(build / "losses/n40e008.npz", [square])

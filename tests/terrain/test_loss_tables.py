@@ -26,14 +26,21 @@ from pipeline.terrain.loss_tables import (
     read_loss_table,
     read_regimes,
     require_known,
-    stored_lattice,
     table_name,
     write_losses,
 )
 from pipeline.terrain.loss_tables import run as run_losses
 from pipeline.terrain.path_profiles import MastSite, ProfileGround, profile_ground, sample_profile
-from pipeline.terrain.records import LonLatRaster, Mast
-from pipeline.terrain.sweep import TcaLattice
+from pipeline.terrain.polar_nodes import (
+    LossLattice,
+    even_ranges,
+    loss_lattice,
+    node_km,
+    octave_ranges,
+    samples_of_nodes,
+    stored_lattice,
+)
+from pipeline.terrain.records import LonLatRaster, Mast, MastView
 from tests.propagation.p1812_reference import loss
 
 DN, N0 = 45.0, 325.0
@@ -41,12 +48,23 @@ WEST_DEG, NORTH_DEG, STEP_DEG = 13.0, 46.5, 1.0 / 120.0
 MAST = Mast("mast", 13.55, 46.05, 40.0, 300.0, math.nan)
 WAVES = Waves(np.array([0.474, 0.69]), np.array([50.0, 1.0]), True, DN, N0)
 RECEIVER_M = 10.0
-LATTICE = TcaLattice(0.0, 12.0, 30, 0.9, 0, 2, 16)
+SAMPLE_KM = 0.9
+
+
+def every(
+    stride: int, ranges: int, first: int = 0, radials: int = 30, azimuth_deg: float = 0.0
+) -> LossLattice:
+    """Radials 12 degrees apart, nodes at every so many samples."""
+    nodes = even_ranges(first * SAMPLE_KM, stride * SAMPLE_KM, ranges)
+    return LossLattice(azimuth_deg, 12.0, radials, SAMPLE_KM, nodes)
+
+
+LATTICE = every(2, 16)
 GEOD = Geod(ellps="WGS84")
 
 
 def run(
-    mast: Mast, ground: ProfileGround, lattice: TcaLattice, waves: Waves, receiver_m: float, threads: int = 1
+    mast: Mast, ground: ProfileGround, lattice: LossLattice, waves: Waves, receiver_m: float, threads: int = 1
 ) -> NDArray[np.uint16]:
     return run_losses(mast, ground, lattice, waves, receiver_m, threads=threads).codes
 
@@ -85,7 +103,7 @@ def profile_to(azimuth_deg: float, samples: int) -> tuple[list[float], list[floa
     sea_lat_deg = NORTH_DEG - (85 + 0.5) * STEP_DEG  # centre of the first row of sea
     d_km, height_m, zones = [], [], []
     for i in range(samples + 1):
-        d = LATTICE.sample_km * i
+        d = SAMPLE_KM * i
         lon_deg, lat_deg, _ = GEOD.fwd(MAST.lon_deg, MAST.lat_deg, azimuth_deg, 1000.0 * d)
         row = math.floor((NORTH_DEG - lat_deg) / STEP_DEG)
         col = math.floor((lon_deg - WEST_DEG) / STEP_DEG)
@@ -138,7 +156,7 @@ def expected_code(
 def test_nodes_are_links_along_the_terrain(codes: NDArray[np.uint16], radial: int) -> None:
     azimuth_deg = 12.0 * radial
     for node in (1, 2, 5, 11, 15):
-        profile = profile_to(azimuth_deg, node * LATTICE.stride)
+        profile = profile_to(azimuth_deg, node * 2)
         for f in range(2):
             for t in range(2):
                 # Half a count, and what float32 heights and straight knots of the radial may differ.
@@ -148,7 +166,7 @@ def test_nodes_are_links_along_the_terrain(codes: NDArray[np.uint16], radial: in
 
 
 def test_beside_the_mast_bare_ground_rises_evenly(ground: ProfileGround) -> None:
-    lattice = LATTICE._replace(stride=1, ranges=4)
+    lattice = every(1, 4)
     codes = run(MAST, ground, lattice, WAVES, RECEIVER_M)
     for radial in (3, 20):
         d_km, height_m, zones = profile_to(12.0 * radial, 1)
@@ -171,7 +189,7 @@ def test_threads_change_no_byte(ground: ProfileGround, codes: NDArray[np.uint16]
 def test_sector_and_thinned_ranges_are_parts_of_the_whole(
     ground: ProfileGround, codes: NDArray[np.uint16]
 ) -> None:
-    part = run(MAST, ground, TcaLattice(24.0, 12.0, 3, 0.9, 4, 4, 5), WAVES, RECEIVER_M)
+    part = run(MAST, ground, every(4, 5, first=4, radials=3, azimuth_deg=24.0), WAVES, RECEIVER_M)
     np.testing.assert_array_equal(part, codes[:, :, 2:5, 2:11:2])
 
 
@@ -235,7 +253,7 @@ def test_nodes_are_links_along_the_terrain_with_its_cover(
 ) -> None:
     azimuth_deg = 12.0 * radial
     for node in (1, 2, 5, 11, 15):
-        profile = profile_to(azimuth_deg, node * LATTICE.stride)
+        profile = profile_to(azimuth_deg, node * 2)
         cover_m = cover_to(azimuth_deg, profile[0], profile[2])
         for f in range(2):
             for t in range(2):
@@ -253,9 +271,9 @@ def covered_evenly() -> ProfileGround:
 
 def test_the_sea_is_bare_whatever_its_class() -> None:
     # The coast is 29 km to the south.
-    codes = run(MAST, covered_evenly(), LATTICE._replace(ranges=27), WAVES, RECEIVER_M)
+    codes = run(MAST, covered_evenly(), every(2, 27), WAVES, RECEIVER_M)
     for node in (20, 26):
-        profile = profile_to(180.0, node * LATTICE.stride)
+        profile = profile_to(180.0, node * 2)
         assert profile[2].count(1) >= 7
         cover_m = [0.0 if zone == 1 else 20.0 for zone in profile[2]]
         expected = expected_code(profile, 180.0, 1, 0, cover_m)
@@ -264,7 +282,7 @@ def test_the_sea_is_bare_whatever_its_class() -> None:
 
 
 def test_nodes_are_links_to_the_last_bit(covered: ProfileGround) -> None:
-    lattice = LATTICE._replace(stride=1, ranges=31)
+    lattice = every(1, 31)
     codes = run(MAST, covered, lattice, WAVES, RECEIVER_M)
     site = MastSite(MAST.lon_deg, MAST.lat_deg, MAST.site_height_asl_m, MAST.antenna_height_agl_m)
     d_km = 0.9 * np.arange(31)
@@ -287,7 +305,7 @@ def test_nodes_are_links_to_the_last_bit(covered: ProfileGround) -> None:
 
 def test_regimes_of_nodes_are_those_of_links(covered: ProfileGround) -> None:
     """Of the first percentage; on the radial of the mast itself that of the first sample."""
-    lattice = LATTICE._replace(stride=1, ranges=31)
+    lattice = every(1, 31)
     found = run_losses(MAST, covered, lattice, WAVES, RECEIVER_M)
     site = MastSite(MAST.lon_deg, MAST.lat_deg, MAST.site_height_asl_m, MAST.antenna_height_agl_m)
     seen = set()
@@ -309,7 +327,7 @@ def test_regimes_of_nodes_are_those_of_links(covered: ProfileGround) -> None:
 
 
 def test_beside_the_mast_cover_counts() -> None:
-    lattice = LATTICE._replace(stride=1, ranges=4)
+    lattice = every(1, 4)
     codes = run(MAST, covered_evenly(), lattice, WAVES, RECEIVER_M)
     for radial in (3, 20):
         d_km, height_m, zones = profile_to(12.0 * radial, 1)
@@ -328,9 +346,7 @@ def test_beside_the_mast_cover_rises_evenly() -> None:
     lon_deg, lat_deg, _ = GEOD.fwd(MAST.lon_deg, MAST.lat_deg, 36.0, 900.0)
     row, col = (NORTH_DEG - lat_deg) / COVER_STEP_DEG, (lon_deg - WEST_DEG) / COVER_STEP_DEG
     cover.classes.values[int(row), int(col)] = 4
-    codes = run(
-        MAST, profile_ground(*surfaces(), cover), LATTICE._replace(stride=1, ranges=4), WAVES, RECEIVER_M
-    )
+    codes = run(MAST, profile_ground(*surfaces(), cover), every(1, 4), WAVES, RECEIVER_M)
     d_km, height_m, zones = profile_to(36.0, 1)
     even_m = [height_m[0] + (height_m[1] - height_m[0]) * k / 4 for k in range(5)]
     profile = [d_km[1] * k / 4 for k in range(5)], even_m, [zones[0]] * 2 + [zones[1]] * 3
@@ -348,7 +364,7 @@ def test_own_cover_of_the_ends_counts_nowhere() -> None:
             lon_deg, lat_deg, _ = GEOD.fwd(MAST.lon_deg, MAST.lat_deg, azimuth_deg, d_m)
             row, col = (NORTH_DEG - lat_deg) / COVER_STEP_DEG, (lon_deg - WEST_DEG) / COVER_STEP_DEG
             cover.classes.values[int(row), int(col)] = code
-    alone = TcaLattice(0.0, 12.0, 1, 0.9, 0, 1, 14)
+    alone = every(1, 14, radials=1)
     found = [
         run(MAST, profile_ground(*surfaces(), cover), alone, WAVES, RECEIVER_M) for cover in (bare, tall)
     ]
@@ -376,10 +392,10 @@ def test_file_gives_back_what_was_written(tmp_path: Path, codes: NDArray[np.uint
     write_losses(path, [SquareLosses({"mast": stored_lattice(LATTICE)}, tables)])
     first = path.read_bytes()
     table = read_loss_table(path, "mast", 48, True)
-    assert table[:4] == (0.0, 12.0, 0.0, 1.8)
+    assert table[:3] == (0.0, 12.0, LATTICE.ranges)
     np.testing.assert_array_equal(table.codes, codes[1])
     mechanisms = read_regimes(path, "mast", 48, True)
-    assert mechanisms[:4] == table[:4]
+    assert mechanisms[:3] == table[:3]
     np.testing.assert_array_equal(mechanisms.regimes, regimes[::-1])
     write_losses(path, [SquareLosses({"mast": stored_lattice(LATTICE)}, tables)])
     assert path.read_bytes() == first
@@ -387,3 +403,37 @@ def test_file_gives_back_what_was_written(tmp_path: Path, codes: NDArray[np.uint
     assert profile_steps_km(tmp_path / "none.npz") == []
     with pytest.raises(InputError, match="file not found"):
         read_loss_table(tmp_path / "none.npz", "mast", 48, True)
+
+
+def test_nodes_are_samples_close_by_and_a_share_of_the_distance_far_out() -> None:
+    """One sample to 60 km, then below a 100th of the distance; radials a 4th of a degree apart, or less."""
+    for dem_km, view in (
+        (0.9266, MastView(0.0, 360.0, 0.0, 1300.0)),
+        (0.0926, MastView(0.0, 360.0, 0.0, 330.0)),
+        (0.9266, MastView(40.0, 70.0, 210.0, 900.0)),
+        (0.0926, MastView(0.0, 360.0, 0.0, 11.0)),
+    ):
+        lattice = loss_lattice(dem_km, view)
+        km = node_km(lattice.ranges)
+        np.testing.assert_allclose(km / dem_km, samples_of_nodes(lattice), atol=1e-6)
+        assert km[0] <= view.near_km
+        assert km[-1] > view.far_km
+        step_km = np.diff(km)
+        np.testing.assert_allclose(step_km[km[1:] <= 60.0], dem_km, rtol=1e-6)
+        assert (step_km <= np.maximum(km[1:] / 100.0, dem_km * (1.0 + 1e-6))).all()
+        arc_km = math.radians(lattice.azimuth_step_deg) * min(60.0, view.far_km)
+        assert lattice.azimuth_step_deg <= 0.25
+        assert arc_km <= dem_km or lattice.azimuth_step_deg < 0.25
+        around_deg = lattice.azimuth_step_deg * (lattice.radials - (view.width_deg < 360.0))
+        assert around_deg == pytest.approx(view.width_deg)
+
+
+def test_thinned_nodes_have_the_losses_of_all_samples(ground: ProfileGround) -> None:
+    """A node's loss follows from the whole profile, whichever other nodes there are."""
+    lattice = loss_lattice(SAMPLE_KM, MastView(0.0, 360.0, 0.0, 26.0))
+    few = lattice._replace(ranges=octave_ranges(0.0, 26.0, 4.0, 2, 1.0 / SAMPLE_KM))
+    whole, thinned = (run(MAST, ground, nodes, WAVES, RECEIVER_M) for nodes in (lattice, few))
+    samples = samples_of_nodes(few)
+    assert samples.size < samples[-1]
+    known = samples < whole.shape[-1]
+    np.testing.assert_array_equal(thinned[..., known], whole[..., samples[known]])

@@ -275,7 +275,7 @@ def work_of(monkeypatch, job):
 
         def losses(mast, ground, lattice, waves, receiver_m, threads):
             done.append(mast.key)
-            codes = np.full((waves.f_ghz.size, 2, lattice.radials, lattice.ranges), mast.lon_deg * 100)
+            codes = np.full((waves.f_ghz.size, 2, lattice.radials, lattice.ranges.nodes), mast.lon_deg * 100)
             return MastLosses(codes.astype(np.uint16), codes[:, 0].astype(np.uint8))
 
         monkeypatch.setattr(job_losses, "run", losses)

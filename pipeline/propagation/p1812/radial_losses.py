@@ -93,18 +93,20 @@ def radial_losses(
     latitude_deg: NDArray[np.float64],
     antenna_m: float,
     receivers_m: NDArray[np.float64],
+    receivers: NDArray[np.int64],
     shared: SharedTerms,
     loss_db: NDArray[np.float64],
     regime: NDArray[np.uint8],
 ) -> None:
-    """Fill the basic transmission loss at the median location of every receiver of a radial.
+    """Fill the basic transmission loss at the median location of the receivers of a radial.
 
     Arrays [n] along the radial as of ``p1812_link``, ``latitude_deg`` half-way to each receiver.
-    ``antenna_m``, ``receivers_m`` [h]: transmitter and receivers above ground. ``loss_db``, ``regime``
-    [h, f, t, n], untouched before ``FIRST_RECEIVER``.
+    ``antenna_m``, ``receivers_m`` [h]: transmitter and receivers above ground; ``receivers`` rising numbers
+    of the samples where they stand. ``loss_db``, ``regime`` [h, f, t, n], untouched elsewhere and before
+    ``FIRST_RECEIVER``.
     """
     profile = start_path(d_km, terrain_m, cover_m, zone, antenna_m, shared.median_radius_km)
-    _grow(profile, latitude_deg, receivers_m, shared, loss_db, regime)
+    _grow(profile, latitude_deg, receivers_m, receivers, shared, loss_db, regime)
 
 
 @borrowing
@@ -112,13 +114,21 @@ def _grow(
     profile: GrowingPath,
     latitude_deg: NDArray[np.float64],
     receivers_m: NDArray[np.float64],
+    receivers: NDArray[np.int64],
     shared: SharedTerms,
     loss_db: NDArray[np.float64],
     regime: NDArray[np.uint8],
 ) -> None:
     """Push one sample after the other and fill the losses of the receivers that see them all."""
-    for end in range(FIRST_RECEIVER, profile.d_km.size):
-        push(profile, end - 1)
+    pushed = FIRST_RECEIVER - 1
+    for end in receivers:
+        if end < FIRST_RECEIVER:
+            continue
+        if end >= profile.d_km.size:
+            break
+        for k in range(pushed, end):
+            push(profile, k)
+        pushed = end
         for r in range(receivers_m.size):
             path = path_geometry(profile, end, receivers_m[r], shared.least_nu_sqrt_m)
             air = air_of(shared.refractivity, shared.median_radius_km, latitude_deg[end], path.zones)

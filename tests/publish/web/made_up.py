@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from pipeline.availability.classes import availability_class, count_available
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
+from tests.jobs import run_from
 from tests.tiny import CONFIG, STATIONS, write_register
 
 GRID = Grid("EPSG:3794", 500.0, 420_000.0, 130_000.0, 150, 190)
@@ -98,3 +100,28 @@ def write(path: Path, values: np.ndarray, nodata: int, grid: Grid = GRID, **attr
         "model": "p1546, p1546",
     }
     raster.write(path, data, tags=tags, publish=True)
+
+
+def write_terrain(path: Path) -> None:
+    """Waves of hills, 0 to 800 m, over the made-up land and beyond."""
+    lat, lon = np.mgrid[0:360, 0:480]
+    heights = (400.0 + 400.0 * np.sin(lat / 7.0) * np.cos(lon / 9.0)).astype(np.float32)
+    place = rasterio.transform.from_origin(13.0, 47.5, 1 / 120, 1 / 120)
+    options = {"driver": "GTiff", "height": 360, "width": 480, "count": 1, "dtype": "float32"}
+    with rasterio.open(path, "w", crs="EPSG:4326", transform=place, **options) as sink:
+        sink.write(heights, 1)
+
+
+def published(folder: Path, more: str = "") -> Path:
+    """Folder ``public`` of a made-up run whose territory file says ``more``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        fine = Grid(GRID.crs, 100.0, GRID.west_m, GRID.north_m, 750, 950)
+        inside = np.kron(territory(), np.ones((5, 5), dtype=bool))
+        inside[910:940, 700:740] = True  # an island: corners of the box have no pictures
+        write_made_up(folder, fine, inside)
+        write_terrain(folder / "dem.tif")
+        file = folder / "territory.yaml"
+        file.write_text(file.read_text() + "terrain: {dem: [dem.tif]}\n" + more, encoding="utf-8")
+        run_from("web", Path("territory.yaml"), Path("build"))
+    return folder / "build/public"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -17,14 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import rasterio
 from PIL import Image
 
-from pipeline.grid.grid import Grid
 from pipeline.publish.web.web_files import BUNDLE
-from tests.jobs import run_from
 from tests.publish.web.browser import RangeHandler, browser, served
-from tests.publish.web.made_up import GRID, territory, write_made_up
+from tests.publish.web.made_up import published
 
 pytestmark = pytest.mark.slow
 SIZES = [(375, 740), (768, 1024), (1400, 900)]
@@ -57,31 +52,6 @@ class Scene(NamedTuple):
         opened.goto(self.address + page + fragment)
         opened.wait_for_selector("html[data-ready]", timeout=30_000)
         return opened
-
-
-def write_terrain(path: Path) -> None:
-    """Waves of hills, 0 to 800 m, over the made-up land and beyond."""
-    lat, lon = np.mgrid[0:360, 0:480]
-    heights = (400.0 + 400.0 * np.sin(lat / 7.0) * np.cos(lon / 9.0)).astype(np.float32)
-    place = rasterio.transform.from_origin(13.0, 47.5, 1 / 120, 1 / 120)
-    options = {"driver": "GTiff", "height": 360, "width": 480, "count": 1, "dtype": "float32"}
-    with rasterio.open(path, "w", crs="EPSG:4326", transform=place, **options) as sink:
-        sink.write(heights, 1)
-
-
-def published(folder: Path, more: str = "") -> Path:
-    """Folder ``public`` of a made-up run whose territory file says ``more``."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        fine = Grid(GRID.crs, 100.0, GRID.west_m, GRID.north_m, 750, 950)
-        inside = np.kron(territory(), np.ones((5, 5), dtype=bool))
-        inside[910:940, 700:740] = True  # an island: corners of the box have no pictures
-        write_made_up(folder, fine, inside)
-        write_terrain(folder / "dem.tif")
-        file = folder / "territory.yaml"
-        file.write_text(file.read_text() + "terrain: {dem: [dem.tif]}\n" + more, encoding="utf-8")
-        run_from("web", Path("territory.yaml"), Path("build"))
-    return folder / "build/public"
 
 
 @pytest.fixture(scope="module")
@@ -269,50 +239,6 @@ def test_the_steps_fail_on_a_broken_page(scene: Scene, tmp_path: Path, what: str
 
 
 # --- single abilities ---------------------------------------------------------------------------------------
-
-
-def test_first_map_stands_within_three_seconds(scene: Scene) -> None:
-    """From the request of the page to its first layer drawn, the best of three.
-
-    On a busy machine the processor time that the browser took counts: as long as it would have taken alone.
-    With far more to do than it has cores even that is longer, by half and more.
-    """
-    if os.getloadavg()[0] > 2.0 * (os.cpu_count() or 1):
-        pytest.skip("durations say nothing on a machine as busy as this one")
-    durations_s = []
-    for _ in range(3):
-        context = scene.chromium.new_context(viewport={"width": 1400, "height": 900})
-        page = context.new_page()
-        begin, used_s = time.monotonic(), processor_s()
-        page.goto(scene.address + "web/")
-        page.wait_for_selector("#map[data-drawn]", timeout=30_000)
-        durations_s.append(min(time.monotonic() - begin, processor_s() - used_s))
-        assert has_colours(page)
-        context.close()
-    assert min(durations_s) <= 3.0, durations_s
-
-
-def processor_s() -> float:
-    """Processor time so far of all processes that this one started, directly or not, that still run."""
-    parents, ticks = {}, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            parents[int(folder.name)], ticks[int(folder.name)] = (
-                int(fields[1]),
-                int(fields[11]) + int(fields[12]),
-            )
-    mine = {os.getpid()}
-    while found := {child for child, parent in parents.items() if parent in mine} - mine:
-        mine |= found
-    return sum(ticks[child] for child in mine - {os.getpid()}) / os.sysconf("SC_CLK_TCK")
-
-
-def has_colours(page: Any) -> bool:
-    """Whether the middle of the map has a colour of the legend."""
-    picture = Image.open(io.BytesIO(page.locator("#map").screenshot())).convert("RGB")
-    row = [picture.getpixel((x, picture.height // 2)) for x in range(0, picture.width, 5)]
-    return len(set(row) & {(0x44, 0x01, 0x54), (0x46, 0x32, 0x7E)}) > 0
 
 
 @pytest.mark.parametrize("size", [SIZES[0], SIZES[2]])
