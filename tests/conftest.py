@@ -19,8 +19,8 @@ __all__ = ["change_station", "tiny", "workflow"]
 # `make test` says the same twice for the same code; `make test-all` looks for new examples.
 settings.register_profile("repeatable", derandomize=True, database=None)
 
-# Those of the program: an eighth of the suite's time went into searching for cycles.
-gc.set_threshold(200_000, 10, 10)
+# That of the program.
+gc.set_threshold(10_000, 10, 10)
 
 # The application is built once: thousands of calls of a command in one process would each do it anew.
 typer.main.get_command = typer.testing._get_command = cache(typer.main.get_command)

@@ -24,9 +24,9 @@ from pipeline.errors import InputError, refused_by_machine
 _FIRST = "commands_run"
 # All libraries loaded, and a small territory.
 _LEAST_BYTES = 750_000_000
-# New objects from one search for cycles to the next: with Python's own numbers a fifth of the time to load
-# libraries goes into searching what is being loaded.
-_OBJECTS_A_SEARCH = (200_000, 10, 10)
+# New objects from one search for cycles to the next: with Python's own 700 a fifth of the time to load the
+# libraries goes into searching what is being loaded. With many more, arrays in cycles would stay for long.
+_OBJECTS_A_SEARCH = (10_000, 10, 10)
 # What libraries say, where they do not raise MemoryError.
 _OUT_OF_MEMORY = (
     "cannot allocate memory",
