@@ -31,7 +31,7 @@ from pipeline.reference.ratio_tables import ModeKey, ModeValues, read_protection
 from pipeline.reference.ratios import dtt_overlap_ratio_db
 from pipeline.registers.guard_intervals import guard_intervals
 from pipeline.terrain.loss_tables import LossTable
-from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN, Sweep, TerrainSource
+from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN, Sweep, TerrainSource, without_profiles
 
 # Tables of a profile by name.
 _PROFILES: dict[str, type] = dict.fromkeys(("heff_m", "theta_eff1_deg", "hb_m", "sea_km"), np.float32)
@@ -146,13 +146,6 @@ def pack_paths(sweeps: Iterable[Sweep], agl_m: Sequence[float]) -> Paths:
         tca_first_km=np.array([sweep.tca_first_km for sweep in light], dtype=np.float64),
         tca_step_km=np.array([sweep.tca_step_km for sweep in light], dtype=np.float64),
     )
-
-
-def without_profiles(sweep: Sweep) -> Sweep:
-    """The same with what does not depend on the distance alone."""
-    # Copies, though of nothing: a view would hold the whole table.
-    hb_m, sea_km = sweep.hb_m[:, :0].copy(), sweep.sea_km[:, :0].copy()
-    return sweep._replace(hb_m=hb_m, sea_km=sea_km, tca_counts=sweep.tca_counts[:, :0].copy())
 
 
 class _FlatTables:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.blocks import on_threads
 from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles
-from pipeline.coverage.inputs import Paths, paths_of, without_profiles
+from pipeline.coverage.inputs import Paths, paths_of
 from pipeline.grid.geodesy import outline_m, site_frames
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import read_countries
@@ -22,7 +22,7 @@ from pipeline.reference.ratio_tables import ModeKey
 from pipeline.registers.guard_intervals import guard_intervals
 from pipeline.registers.transmitters import fill_countries, read_register
 from pipeline.terrain.loss_tables import LossTable, read_loss_table
-from pipeline.terrain.records import Sweep, read_sweeps
+from pipeline.terrain.records import Sweep, read_sweeps, without_profiles
 
 ORDINARY_BANDS = ("ordinary_nuisance_dbuvm", "ordinary_nuisance_sigma_db")
 """Bands of the nuisance at 50 % of time, beside that of planning, where the settings ask for both."""

@@ -26,7 +26,6 @@ from pipeline.files import (
 )
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import LONLAT
-from pipeline.links.heard_table import HEARD_COLUMNS, heard_rows
 from pipeline.links.link_rows import LinkRow, beyond_a5_3, read_links_table
 from pipeline.links.link_table import channel_rows, merged, row_of
 from pipeline.links.link_terrain import ground_of_links, profile_of_link
@@ -36,6 +35,7 @@ from pipeline.links.permitted import ADJACENT_DB, open_permits, television_said
 from pipeline.links.plan_links import LinkFound, plan_link
 from pipeline.links.planned_links import table_together
 from pipeline.links.profile_page import PictureOf, page
+from pipeline.links.television_table import TELEVISION_COLUMNS, television_rows
 from pipeline.plan.territory_file import files_read, load_config
 from pipeline.query.results import Run, read_run
 from pipeline.radio.channel_plan import channel_block
@@ -120,7 +120,7 @@ def links_command(links: Path, request: LinkRequest) -> None:
         "links.csv": csv_text(list(table[0]), table),
         "links_channels.csv": _table([line for link in every for line in channel_rows(link)]),
         "links_television.csv": csv_text(
-            HEARD_COLUMNS, [line for link in found for line in heard_rows(link, settings, world)]
+            TELEVISION_COLUMNS, [line for link in found for line in television_rows(link, settings, world)]
         ),
         "links.gpkg": _geopackage(found, table, world, profiles=request.profiles),
         "links.html": page("Links", document["notes"], table, _SHOWN, _pictures(found, table, world)),

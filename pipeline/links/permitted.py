@@ -19,7 +19,7 @@ from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
 from pipeline.grid.open_rasters import OpenRasters
-from pipeline.links.television_stations import HeardStation, TelevisionStations
+from pipeline.links.television_stations import ReceivedStation, TelevisionStations
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.database import Database, location_of, lowest_raw, open_database
 from pipeline.query.paws import PawsError
@@ -126,12 +126,12 @@ def mapped_in(permitted: Permitted, channel: DeviceChannel) -> tuple[float, str]
     return permitted_in(permitted, channel) if known else (math.nan, "not_evaluated")
 
 
-def heard_near(
+def television_near(
     permits: Permits,
     candidates: Iterable[DeviceChannel],
     lon_deg: NDArray[np.float64],
     lat_deg: NDArray[np.float64],
-) -> dict[int, list[HeardStation]]:
+) -> dict[int, list[ReceivedStation]]:
     """The stations that count at places [n], by television channel: those of the candidates and beside them.
 
     Where the run's stations cannot be had, its maps tell the field of the network received best: one station
@@ -146,7 +146,7 @@ def heard_near(
             stations = permits.stations
             known = not stations.unknown
             found[channel] = (
-                stations.heard_at(channel, lon_deg, lat_deg)
+                stations.fields_at(channel, lon_deg, lat_deg)
                 if known
                 else _best_network(permits, channel, lon_deg, lat_deg)
             )
@@ -155,7 +155,7 @@ def heard_near(
 
 def _best_network(
     permits: Permits, channel: int, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
-) -> list[HeardStation]:
+) -> list[ReceivedStation]:
     """The wanted field of the run's maps [n], NaN unknown; nothing where there is no map."""
     path = permits.run.build / "coverage" / f"ch{channel:02d}.tif"
     if not path.is_file():
@@ -167,12 +167,12 @@ def _best_network(
         if grid.has_pixel(row, col):
             here = slice(row, row + 1), slice(col, col + 1)
             field_dbuvm[i] = permits.fields.window(path, *here, ["wanted_dbuvm"]).item()
-    return [HeardStation("", "", channel, field_dbuvm, np.full(lon_deg.size, math.nan))]
+    return [ReceivedStation("", "", channel, field_dbuvm, np.full(lon_deg.size, math.nan))]
 
 
 def television_dbuvm(
     config: Config,
-    heard: Mapping[int, Sequence[HeardStation]],
+    received: Mapping[int, Sequence[ReceivedStation]],
     off_axis_db: Callable[[NDArray[np.float64], float], NDArray[np.float64]] | None = None,
 ) -> dict[int, NDArray[np.float64]]:
     """Field of all stations together at places [n], 50 % of time, 10 m, by channel; -inf none.
@@ -181,7 +181,7 @@ def television_dbuvm(
     the full gain.
     """
     found = {}
-    for channel, stations in heard.items():
+    for channel, stations in received.items():
         if not stations:
             continue
         f_mhz = channel_centre_mhz(config.channels, channel)

@@ -46,12 +46,12 @@ from pipeline.links.link_world import (
 from pipeline.links.permitted import (
     Permitted,
     answering_devices,
-    heard_near,
     interference_dbm,
     mapped_in,
     permitted_at,
     permitted_in,
     television_dbuvm,
+    television_near,
 )
 from pipeline.links.sight import PathSight
 from pipeline.propagation.models import model_named
@@ -289,8 +289,8 @@ def _television_dbm(
     if place is None or permits is None or not (settings.television and permits.has_fields):
         return np.full(len(candidates), -math.inf)
     channels = [one.channel for one in candidates if one.channel is not None]
-    heard = heard_near(permits, channels, np.array([place[0]]), np.array([place[1]]))
-    seen = television_dbuvm(permits.config, heard, partial(attenuation_db, receiver))
+    received = television_near(permits, channels, np.array([place[0]]), np.array([place[1]]))
+    seen = television_dbuvm(permits.config, received, partial(attenuation_db, receiver))
     fields = {channel: float(field_dbuvm[0]) for channel, field_dbuvm in seen.items()}
     return np.array(
         [

@@ -32,12 +32,12 @@ from pipeline.links.link_service import (
 from pipeline.links.link_terrain import LinkEnds, link_ends, look_along
 from pipeline.links.link_world import Candidate, LinkSettings, LinkWorld, generic_model, share_of_time
 from pipeline.links.permitted import (
-    heard_near,
     interference_dbm,
     mapped_in,
     permitted_at,
     permitted_in,
     television_dbuvm,
+    television_near,
 )
 from pipeline.links.pointed_places import PlaceDirections, pointed_dbm
 from pipeline.rates.link_budget import GenericPath, eirp_dbm, generic_loss_db, watts_dbm
@@ -315,7 +315,7 @@ def at_places(
     channels = [(c, one.channel) for c, one in enumerate(candidates) if one.channel is not None]
     asked = [channel for _, channel in channels] if settings.television else []
     lon_deg, lat_deg = np.array([place.lon for place in places]), np.array([place.lat for place in places])
-    seen = television_dbuvm(permits.config, heard_near(permits, asked, lon_deg, lat_deg))
+    seen = television_dbuvm(permits.config, television_near(permits, asked, lon_deg, lat_deg))
     for i, place in enumerate(places):
         fields = {channel: float(field_dbuvm[i]) for channel, field_dbuvm in seen.items()}
         for end, radio in enumerate((template.source, template.user)):

@@ -21,12 +21,12 @@ from pipeline.links.permitted import (
     Permits,
     above_10_m_db,
     answering_devices,
-    heard_near,
     interference_dbm,
     mapped_in,
     permitted_at,
     permitted_in,
     television_dbuvm,
+    television_near,
 )
 from pipeline.links.service_maps import StationLimits, StationPixels
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
@@ -107,8 +107,8 @@ def station_limits(
     allowed = {channel: level for channel, (level, _) in levels.items() if not math.isnan(level)}
     unknown = frozenset(channel for channel, (_, word) in levels.items() if word == "not_evaluated")
     place_deg = np.array([station.lon]), np.array([station.lat])
-    heard = heard_near(permits, allowed, *place_deg) if television else {}
-    fields = {channel: float(seen[0]) for channel, seen in television_dbuvm(permits.config, heard).items()}
+    stations = television_near(permits, allowed, *place_deg) if television else {}
+    fields = {channel: float(seen[0]) for channel, seen in television_dbuvm(permits.config, stations).items()}
     received = {
         channel: interference_dbm(permits.config, fields, channel, 0.0, station.height_m)
         for channel in allowed

@@ -42,7 +42,7 @@ _SAME = ("id", "country", "polarisation", "mast", "tile")
 """What the run has written of its stations and the register must still say."""
 
 
-class HeardStation(NamedTuple):
+class ReceivedStation(NamedTuple):
     """A station at places [n]: field at the height of the coverage, bearing of the station, true north."""
 
     id: str
@@ -80,9 +80,9 @@ class TelevisionStations:
         missing = next((path for path in files if not path.is_file()), None)
         return f"terrain of the run is not here ({missing.name})" if missing else ""
 
-    def heard_at(
+    def fields_at(
         self, channel: int, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
-    ) -> list[HeardStation]:
+    ) -> list[ReceivedStation]:
         """All stations of a channel at the centres of the pixels around places [n] of the grid."""
         network, inputs = self._networks[channel], self._inputs_of(channel)
         lon, lat, on_grid = self._centres_deg(lon_deg, lat_deg)
@@ -95,7 +95,7 @@ class TelevisionStations:
             field, _ = point_fields(inputs, number, lon, lat, inputs.receiver.h2_m, ground_m, around)
             bearing, _, _ = GEOD.inv(lon, lat, np.full(lon.size, site[0]), np.full(lon.size, site[1]))
             field[~on_grid] = np.nan
-            found.append(HeardStation(name, country, channel, field, bearing % 360.0))
+            found.append(ReceivedStation(name, country, channel, field, bearing % 360.0))
         return found
 
     def countries(self) -> Counter[str]:

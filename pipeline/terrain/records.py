@@ -156,6 +156,13 @@ class Sweep(NamedTuple):
 SCALARS = tuple(name for name in Sweep._fields if name not in ARRAYS)
 
 
+def without_profiles(sweep: Sweep) -> Sweep:
+    """Profiles of a mast with nothing of what depends on the distance."""
+    # Copies, though of nothing: a view would hold the whole table.
+    hb_m, sea_km = sweep.hb_m[:, :0].copy(), sweep.sea_km[:, :0].copy()
+    return sweep._replace(hb_m=hb_m, sea_km=sea_km, tca_counts=sweep.tca_counts[:, :0].copy())
+
+
 def write_sweeps(path: str | Path, squares: Iterable[Mapping[str, Sweep]]) -> None:
     """Write profiles by mast key, square by square, the whole file or none; equal ones give equal bytes."""
     with whole_file(Path(path)) as ready, _new_archive(ready) as archive:

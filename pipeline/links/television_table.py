@@ -9,12 +9,12 @@ import numpy as np
 from pipeline.links.link_rows import LinkEnd, attenuation_db, end_of, pointed
 from pipeline.links.link_table import fixed
 from pipeline.links.link_world import LinkSettings, LinkWorld
-from pipeline.links.permitted import ADJACENT_DB, Permits, above_10_m_db, heard_near
+from pipeline.links.permitted import ADJACENT_DB, Permits, above_10_m_db, television_near
 from pipeline.links.plan_links import LinkFound
 from pipeline.radio.channel_plan import channel_block, channel_centre_mhz, index_of
 from pipeline.units import power_dbm
 
-HEARD_COLUMNS = (
+TELEVISION_COLUMNS = (
     "id",
     "end",
     "channel_used",
@@ -28,7 +28,7 @@ HEARD_COLUMNS = (
 )
 
 
-def heard_rows(link: LinkFound, settings: LinkSettings, world: LinkWorld) -> Iterator[dict[str, object]]:
+def television_rows(link: LinkFound, settings: LinkSettings, world: LinkWorld) -> Iterator[dict[str, object]]:
     """A row for each station at each receiving end, the strongest first; none where television is left out.
 
     Levels add up to ``interference_dbm``. A station without an id is the network received best, where the
@@ -44,7 +44,7 @@ def heard_rows(link: LinkFound, settings: LinkSettings, world: LinkWorld) -> Ite
     for name, end, place, bearing in sides:
         found = list(_at_end(permits, link, pointed(end, bearing), np.array([place], float)))
         for level_dbm, cells in sorted(found, key=lambda one: -one[0]):
-            yield dict(zip(HEARD_COLUMNS, (row.id, name, *cells, fixed(level_dbm, 2)), strict=True))
+            yield dict(zip(TELEVISION_COLUMNS, (row.id, name, *cells, fixed(level_dbm, 2)), strict=True))
 
 
 def _at_end(
@@ -55,7 +55,7 @@ def _at_end(
     if channel is None:
         return
     plan = permits.config.channels
-    for victim, stations in heard_near(permits, [channel], place_deg[:, 0], place_deg[:, 1]).items():
+    for victim, stations in television_near(permits, [channel], place_deg[:, 0], place_deg[:, 1]).items():
         f_mhz = channel_centre_mhz(plan, victim)
         offset = abs(index_of(channel_block(plan, victim), channel_block(plan, channel)))
         for one in stations:

@@ -36,7 +36,7 @@ GAIN_DBI, RECEIVER_DB = 12.0, {0: 0.0, 1: 45.0, 2: 55.0}
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("heard")
+    folder = tmp_path_factory.mktemp("received")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         write_register(folder / "register.csv", STATIONS)
