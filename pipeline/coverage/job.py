@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.config.config import Config
-from pipeline.config.reception import nuisance_times_pct, sees_profiles
+from pipeline.config.reception import nuisance_times_pct
 from pipeline.coverage.channel import compute_blocks, merge_times, read_places, write_results, write_servers
 from pipeline.coverage.inputs import channel_inputs, planning_of
 from pipeline.coverage.kept_coverage import KeptCoverage
@@ -31,8 +31,7 @@ def main(config: Config, build: Path, *, threads: int, channel: int, basis: str 
     grid: Grid = places.attrs["grid"]
     transmitters = read_network(config, grid, channel)
     planning = planning_of(config, transmitters, channel)
-    with_tables = sees_profiles(config.propagation.coverage_model)
-    paths = load_paths(build, transmitters, threads, profiles=not with_tables)
+    paths = load_paths(config, build, transmitters, threads)
     ground = load_ground(config.terrain, grid, territory / "land_lonlat.tif")
     around = surroundings_of_pixels(config, grid, places.values)
     by_density = config.population is not None and config.coverage.min_density_per_km2 > 0.0

@@ -30,8 +30,13 @@ ORDINARY_BANDS = ("ordinary_nuisance_dbuvm", "ordinary_nuisance_sigma_db")
 
 def read_network(config: Config, grid: Grid, channel: int) -> xr.Dataset:
     """The transmitters that matter in a channel, with countries and modes filled in."""
+    return network_of(config, grid, plan_neighbours(config.channels, channel))
+
+
+def network_of(config: Config, grid: Grid, channels: Iterable[int]) -> xr.Dataset:
+    """Those of some channels within reach of a grid, in order of id, likewise."""
     register, _ = read_register(config)
-    selected = select_channels(register, plan_neighbours(config.channels, channel))
+    selected = select_channels(register, channels)
     reached = within_reach(selected, outline_m(grid), config.channels.reach_km)
     selected = selected.isel(transmitter=reached)
     default = config.coverage.default_mode
@@ -147,16 +152,17 @@ def load_sweeps(build: str | Path, transmitters: xr.Dataset) -> dict[str, Sweep]
     return sweeps
 
 
-def load_paths(build: Path, transmitters: xr.Dataset, threads: int = 1, *, profiles: bool = True) -> Paths:
+def load_paths(config: Config, build: Path, transmitters: xr.Dataset, threads: int = 1) -> Paths:
     """The same as arrays for the kernels; no more than a few profiles are held beside them.
 
-    ``profiles``: with what depends on the distance; models that have tables of files do not ask for it.
+    Without what depends on the distance for a model that has tables of files, and does not ask for it.
     """
+    with_tables = sees_profiles(config.propagation.coverage_model)
     pairs = zip(transmitters["mast"].values.tolist(), transmitters["tile"].values.tolist(), strict=True)
     tiles = dict(pairs)
 
     def stored(mast: str) -> Sweep:
         sweep = read_sweeps(build / "terrain" / f"{tiles[mast]}.npz", [mast])[mast]
-        return sweep if profiles else without_profiles(sweep)
+        return without_profiles(sweep) if with_tables else sweep
 
     return paths_of(transmitters, stored, threads)

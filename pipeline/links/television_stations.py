@@ -20,22 +20,13 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles
 from pipeline.coverage.inputs import ChannelInputs, channel_inputs, planning_of
-from pipeline.coverage.network import (
-    load_losses,
-    load_paths,
-    select_channels,
-    with_countries,
-    with_default_mode,
-    within_reach,
-)
+from pipeline.coverage.network import load_losses, load_paths, network_of
 from pipeline.coverage.point_fields import point_fields
 from pipeline.coverage.receiver_ground import ground_at, load_ground
 from pipeline.coverage.receiver_surroundings import surroundings_at
 from pipeline.errors import InputError
-from pipeline.grid.geodesy import outline_m
 from pipeline.grid.grid import GEOD, Grid
 from pipeline.grid.raster import read_grid
-from pipeline.registers.transmitters import read_register
 from pipeline.terrain.records import LonLatRaster
 
 _SAME = ("id", "country", "polarisation", "mast", "tile")
@@ -109,13 +100,7 @@ class TelevisionStations:
     @cached_property
     def _networks(self) -> dict[int, xr.Dataset]:
         """The stations of each channel that matter to the run, in order of id."""
-        config = self._config
-        register, _ = read_register(config)
-        chosen = select_channels(register, self._channels)
-        reached = within_reach(chosen, outline_m(self._grid), config.channels.reach_km)
-        default = config.coverage.default_mode
-        known = with_countries(config, chosen.isel(transmitter=reached))
-        every = with_default_mode(known, (default.system, default.mode))
+        every = network_of(self._config, self._grid, self._channels)
         numbers = every["channel"].values
         return {channel: every.isel(transmitter=numbers == channel) for channel in self._channels}
 
@@ -129,7 +114,8 @@ class TelevisionStations:
     def _inputs_of(self, channel: int) -> ChannelInputs:
         if channel not in self._inputs:
             network, config = self._networks[channel], self._config
-            paths, losses = load_paths(self._build, network), load_losses(config, self._build, network)
+            paths = load_paths(config, self._build, network)
+            losses = load_losses(config, self._build, network)
             planning = planning_of(config, network, channel)
             self._inputs[channel] = channel_inputs(network, paths, planning, config, channel, losses=losses)
         return self._inputs[channel]

@@ -52,7 +52,7 @@ def test_profiles_of_files_are_those_of_memory_in_order_of_mast(tmp_path):
     write_sweeps(tmp_path / "terrain" / "a.npz", [{key: made[key] for key in ("m1", "m3")}])
     write_sweeps(tmp_path / "terrain" / "b.npz", [{"m2": made["m2"]}])
     masts = {"mast": ["m3", "m2", "m1", "m3"], "tile": ["a", "b", "a", "a"]}
-    found = load_paths(tmp_path, stations(**masts, antenna_height_agl_m=[30.0, 20.0, 10.0, 30.0]))
+    found = load_paths(config(), tmp_path, stations(**masts, antenna_height_agl_m=[30.0, 20.0, 10.0, 30.0]))
     for k, key in enumerate(("m1", "m2", "m3")):
         for name in ("heff_m", "hb_m", "sea_km", "tca_counts"):
             start, values = getattr(found, f"{name.split('_')[0]}_start"), getattr(found, name)
