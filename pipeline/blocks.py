@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 Result = TypeVar("Result")
+Other = TypeVar("Other")
 Slices = tuple[slice, slice]
 PROGRESS_EVERY_S = 5.0
 # Blocks handed to the scheduler at a time, per thread: bounds what waits in memory for the consumer.
@@ -147,13 +148,23 @@ def on_threads(
             yield result
 
 
-def without_dask_arrays() -> None:
-    """Keep xarray from loading ``dask.array`` in this process: 0.4 s to find that an array is none of dask's.
+def beside(one: Callable[[], Result], other: Callable[[], Other], threads: int) -> tuple[Result, Other]:
+    """Results of two functions that know nothing of each other, at the same time if there are threads."""
+    if threads == 1:
+        return one(), other()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting = pool.submit(other)
+        return one(), waiting.result()
 
-    Nothing here makes such arrays. Not where blocks go to a cluster: what its client needs is its own matter.
+
+def without_dask() -> None:
+    """Keep xarray from loading ``dask`` in this process: 0.4 s to find that an array is none of dask's.
+
+    Nothing here makes such arrays. Not where blocks go to a cluster, whose client needs it, nor where xarray
+    is loaded already and has seen that there is one.
     """
-    if SCHEDULER_VARIABLE not in os.environ:
-        sys.modules.setdefault("dask.array", None)  # type: ignore[arg-type]
+    if SCHEDULER_VARIABLE not in os.environ and "xarray" not in sys.modules:
+        sys.modules.setdefault("dask", None)  # type: ignore[arg-type]
 
 
 # --- cluster ------------------------------------------------------------------------------------------------

@@ -21,13 +21,16 @@ from datetime import date
 from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from pydantic import BaseModel
 
 from pipeline.companions import files_of, label
 from pipeline.shipped import REPOSITORY, repository_path, shipped
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 LENGTH = 16
 # A file changed less than this ago may change again within one tick of the file system's clock.

@@ -23,6 +23,7 @@ _SCIPY = "scipy"
 if _SCIPY not in sys.modules:
     sys.modules[_SCIPY] = None  # type: ignore[assignment]
 import numba  # noqa: E402
+import numba.np.arraymath  # noqa: E402
 from numba import njit  # noqa: E402
 
 if sys.modules[_SCIPY] is None:

@@ -141,11 +141,12 @@ def job(
     memory_mb: Annotated[int, typer.Option(min=512, help="MiB that the job may use.")] = 1536,
 ) -> None:
     """Run one job of the workflow."""
-    from pipeline.blocks import without_dask_arrays
+    from pipeline.blocks import without_dask
+
+    without_dask()  # before xarray looks for it
     from pipeline.plan.run_job import run_job, title_of
     from pipeline.plan.territory_file import load_config
 
-    without_dask_arrays()
     options = {
         "channel": None if channel is None else channel_option(channel),
         "tile": tile,

@@ -7,18 +7,23 @@ server), ``chNN_class.tif`` uint16 (``CLASS_BANDS``), ``chNN_servers.json`` (wha
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+import xarray as xr
+
+from pipeline.blocks import beside
 from pipeline.config.config import Config
 from pipeline.config.reception import nuisance_times_pct
 from pipeline.coverage.channel import compute_blocks, merge_times, read_places, write_results, write_servers
-from pipeline.coverage.inputs import channel_inputs, planning_of
+from pipeline.coverage.inputs import Paths, channel_inputs, planning_of
 from pipeline.coverage.kept_coverage import KeptCoverage
 from pipeline.coverage.network import load_losses, load_paths, read_network, station_details
 from pipeline.coverage.receiver_ground import load_ground
 from pipeline.coverage.receiver_surroundings import surroundings_of_pixels
 from pipeline.grid.grid import Grid
-from pipeline.hashing import file_sha256
+from pipeline.grid.raster import read_grid
+from pipeline.hashing import sha256_of_files
 
 
 def main(config: Config, build: Path, *, threads: int, channel: int, basis: str = "") -> None:
@@ -27,15 +32,16 @@ def main(config: Config, build: Path, *, threads: int, channel: int, basis: str 
     ``basis``: hash of code and settings, by which tiles of the last run may hold; empty: all is computed.
     """
     territory = build / "territory"
-    places = read_places(territory)
-    grid: Grid = places.attrs["grid"]
-    transmitters = read_network(config, grid, channel)
+    grid = read_grid(territory / "surface.tif")
+    # The masks of a country take about as long to unpack as its network to read.
+    network = partial(_network_with_paths, config, build, grid, channel, threads)
+    (transmitters, paths), places = beside(network, partial(read_places, territory), threads)
     planning = planning_of(config, transmitters, channel)
-    paths = load_paths(config, build, transmitters, threads)
     ground = load_ground(config.terrain, grid, territory / "land_lonlat.tif")
     around = surroundings_of_pixels(config, grid, places.values)
     by_density = config.population is not None and config.coverage.min_density_per_km2 > 0.0
     density = territory / "density.tif" if by_density else None
+    files = [territory / "surface.tif", territory / "reach.tif", *([density] if density else [])]
     stem, found, kept = build / "coverage" / f"ch{channel:02d}", [], None
     times = nuisance_times_pct(config.propagation.nuisance_time_pct)
     for time in range(len(times)):
@@ -44,7 +50,7 @@ def main(config: Config, build: Path, *, threads: int, channel: int, basis: str 
         inputs = channel_inputs(transmitters, paths, planning, config, channel, time, losses)
         del losses
         if basis and len(times) == 1:  # of two the file has neither alone
-            of_pixels = channel, grid, places.values, ground, around, density and file_sha256(density)
+            of_pixels = channel, grid, ground, around, *sha256_of_files(files).values()
             kept = KeptCoverage.of(stem, basis, inputs, transmitters, threads, planning.modes, of_pixels)
         blocks = compute_blocks(
             inputs,
@@ -63,3 +69,10 @@ def main(config: Config, build: Path, *, threads: int, channel: int, basis: str 
         kept.keep()
     details = station_details(config, transmitters, paths.ground_asl_m[inputs.stations.mast])
     write_servers(stem.with_name(f"{stem.name}_servers.json"), transmitters, planning, details)
+
+
+def _network_with_paths(
+    config: Config, build: Path, grid: Grid, channel: int, threads: int
+) -> tuple[xr.Dataset, Paths]:
+    transmitters = read_network(config, grid, channel)
+    return transmitters, load_paths(config, build, transmitters, threads)

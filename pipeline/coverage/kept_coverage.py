@@ -38,15 +38,19 @@ def station_digests(inputs: ChannelInputs, networks: Sequence[str], threads: int
     starts = {f"{name}_start" for name in _TABLES}
     tables = {name for names in _TABLES.values() for name in names}
 
-    def digest(t: int, network: str) -> str:
-        mast = int(stations["mast"][t])
-        own = [values[t] for name, values in stations.items() if name not in _NUMBERED]
+    def of_mast(mast: int) -> str:
         single = [values[mast] for name, values in paths.items() if name not in starts | tables]
         profile = [
             paths[table][slice(*paths[f"{name}_start"][mast : mast + 2])]
             for name, its in _TABLES.items()
             for table in its
         ]
+        return digest_of(single, profile)
+
+    masts = list(on_threads(of_mast, ((mast,) for mast in range(inputs.paths.terrain.size)), threads))
+
+    def digest(t: int, network: str) -> str:
+        own = [values[t] for name, values in stations.items() if name not in _NUMBERED]
         of_files = []
         if losses.start.size > 0:
             sizes = losses.start[t], losses.size[t], losses.from_km[t], losses.to_km[t], losses.place[t]
@@ -55,7 +59,7 @@ def station_digests(inputs: ChannelInputs, networks: Sequence[str], threads: int
                 *sizes,
                 *(losses.codes[start : start + length] for start in losses.start[t] if start >= 0),
             ]
-        return digest_of(network, own, single, profile, of_files, inputs.rules.ratio_db[:, t])
+        return digest_of(network, own, masts[stations["mast"][t]], of_files, inputs.rules.ratio_db[:, t])
 
     return list(on_threads(digest, enumerate(networks), threads))
 
