@@ -12,13 +12,13 @@ from pipeline.dtt.device_ground import GroundClasses
 from pipeline.dtt.min_plus_search import SearchMaps, limiting_victim, min_plus, search_tables
 from pipeline.dtt.multiple_interference import InterferenceSources, SourcePaths, add_power
 from pipeline.dtt.path_classes import PixelClasses, level_ground, prepared
-from pipeline.dtt.path_losses import PathReach, path_losses
+from pipeline.dtt.path_losses import PathReach, path_losses, row_loss_db
 from pipeline.dtt.terrain_losses import NO_TERRAIN
 from pipeline.dtt.victim_tree import offset_tables
 from pipeline.dtt.victims import empty_victims
 from pipeline.grid.grid import Grid
 from pipeline.plan.territory_file import load_config
-from pipeline.propagation.homogeneous import path_loss_db
+from pipeline.propagation.homogeneous import DevicePath, coast_path_loss_db, path_loss_db
 from pipeline.radio.antennas import bt419
 from pipeline.terrain.device_heights import class_heights_m, height_classes
 from pipeline.terrain.device_lines import RingSettings
@@ -247,3 +247,21 @@ def test_finer_classes_lie_nearer_to_the_exact_form(repository):
         assert found_dbm[tuple(place)] <= exact_dbm + 2e-5, (place, exact_dbm)
         below_db.append(exact_dbm - float(found_dbm[tuple(place)]))
     assert np.mean(below_db) < 1.0
+
+
+@pytest.mark.parametrize(("h1_m", "far_db"), [(30.0, 0.09), (1000.0, 0.19)])
+@pytest.mark.parametrize("inland_km", [0.0, 8.0])
+def test_loss_of_a_step_is_never_above_and_little_below_that_of_the_distance(
+    h1_m: float, far_db: float, inland_km: float
+) -> None:
+    """docs/method.md, section 9: at places drawn at random, half of them within 1 to 8 km."""
+    path = DevicePath("p1546", 690.0, 30.0, 10.0, 50.0, inland_km, effective_m=h1_m)
+    d_km = np.exp(
+        np.random.default_rng(9).uniform(np.log([[0.081], [1.0]]), np.log([[250.0], [8.0]]), (2, 16))
+    )
+    lower_db = np.array([coast_path_loss_db(row, path) for row in d_km])
+    lower_db -= np.array([[row_loss_db(path, one_km) for one_km in row] for row in d_km])
+    assert lower_db.min() >= 0.0
+    assert lower_db[1].max() <= 0.043
+    assert 0.01 < lower_db.mean() < 0.03
+    assert lower_db.max() <= far_db
