@@ -8,8 +8,6 @@ from pipeline.kernels import kernel
 
 # P[dBm] = E[dBuV/m] - 77.216 - 20 log10 f_MHz for an isotropic antenna (docs/method.md, section 1).
 FIELD_TO_POWER_DB = 77.216
-# Gain of a half-wave dipole: e.r.p. is referred to the dipole, e.i.r.p. to the isotropic antenna.
-DIPOLE_GAIN_DBI = 2.15
 # Lb = 139.3 - E + 20 log10 f with E the field of 1 kW e.r.p. (P.1546-6, Annex 5, sec. 17).
 FIELD_TO_LOSS_DB = 139.3
 

@@ -22,11 +22,12 @@ from pipeline.dtt.degradation import permissible_level_table
 from pipeline.errors import InputError
 from pipeline.propagation.homogeneous import FARTHEST_KM, NEAR_KM, smaller_path_loss_db
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz, receiver_band
+from pipeline.radio.conventions import DIPOLE_GAIN_DBI
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.radio.noise import noise_field_dbuvm
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables
 from pipeline.reference.ratios import groups_of, largest_overload_shift_db, largest_shift_db
-from pipeline.units import DIPOLE_GAIN_DBI, power_dbm
+from pipeline.units import power_dbm
 
 # Overload is kept from 90 % of locations: mu of one standard deviation (docs/method.md, section 6).
 OVERLOAD_MU = 1.28

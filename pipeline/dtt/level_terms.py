@@ -23,6 +23,7 @@ from pipeline.dtt.station_rules import rule_of, with_dq
 from pipeline.dtt.victims import ExplainedPixel, VictimKind
 from pipeline.grid import raster
 from pipeline.radio.channel_plan import Offset, Slice, receiver_band
+from pipeline.radio.conventions import DIPOLE_GAIN_DBI
 from pipeline.reference.ratio_tables import Ratio
 from pipeline.reference.ratios import (
     Group,
@@ -33,7 +34,7 @@ from pipeline.reference.ratios import (
     overload_row,
     ratio_parts,
 )
-from pipeline.units import DIPOLE_GAIN_DBI, FIELD_TO_POWER_DB
+from pipeline.units import FIELD_TO_POWER_DB
 
 _LEVELS = ("wanted_dbuvm", "nuisance_dbuvm", "nuisance_sigma_db", "azimuth_deg", "probability")
 

@@ -35,6 +35,7 @@ from pipeline.dtt.victims import (
 )
 from pipeline.grid.grid import Grid
 from pipeline.radio.channel_plan import Offset, channel_centre_mhz, channel_width_mhz, receiver_band
+from pipeline.radio.conventions import DIPOLE_GAIN_DBI
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables
 from pipeline.reference.ratios import (
@@ -47,7 +48,6 @@ from pipeline.reference.ratios import (
     overload_shift_db,
 )
 from pipeline.reference.separation_distances import SEPARATION_BANDS
-from pipeline.units import DIPOLE_GAIN_DBI
 
 OVERLOAD_BAND, THRESHOLD_BAND = "overload", "threshold"
 

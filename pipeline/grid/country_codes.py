@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import cache
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
-import geopandas as gpd
 from pydantic import Field
 
 from pipeline.rows.row_models import SourcedRow, read_rows
 from pipeline.shipped import TABLES
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 _TABLE = TABLES / "countries.csv"
 # GISCO writes the codes of the European Union, which differ from ISO 3166 for two countries.

@@ -16,7 +16,8 @@ from pipeline.config.channels import ChannelList
 from pipeline.config.load import read_model
 from pipeline.errors import InputError
 from pipeline.links.link_rows import AUTO
-from pipeline.radio.antennas import PATTERN_POINTS, expand_pattern
+from pipeline.radio.antennas import expand_pattern
+from pipeline.radio.conventions import PATTERN_POINTS
 from pipeline.rows.row_models import (
     IdCell,
     LatCell,

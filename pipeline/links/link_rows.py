@@ -14,7 +14,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from pipeline.config.bonds import DeviceChannel, channel_named
 from pipeline.errors import InputError, raise_first
 from pipeline.grid.grid import GEOD
-from pipeline.radio.antennas import PATTERN_POINTS, expand_pattern, f699_gain_dbi
+from pipeline.radio.antennas import expand_pattern, f699_gain_dbi
+from pipeline.radio.conventions import DIPOLE_GAIN_DBI, PATTERN_POINTS
 from pipeline.rates.link_budget import eirp_dbm, erp_dbw, watts_dbm
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
@@ -25,7 +26,6 @@ from pipeline.rows.row_models import (
     read_records,
     row_problem,
 )
-from pipeline.units import DIPOLE_GAIN_DBI
 
 AUTO, POINT = "auto", "point"
 # As short as the least d_km.

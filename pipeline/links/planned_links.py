@@ -19,7 +19,7 @@ from pipeline.links.link_world import LinkSettings, LinkWorld, channel_plan_of, 
 from pipeline.links.mutual_interference import MOST_ASSIGNED, Disturbed, PlannedLink, disturbed_links
 from pipeline.links.plan_links import LinkFound
 from pipeline.links.settlements import LinkTemplate, PairTerms, PairWays, PlacePairs, TemplateEnd
-from pipeline.units import DIPOLE_GAIN_DBI
+from pipeline.radio.conventions import DIPOLE_GAIN_DBI
 
 # More planned links are not looked at together: it would take hours.
 MOST_TOGETHER = 3000

@@ -40,6 +40,7 @@ from pipeline.links.permitted import (
     television_near,
 )
 from pipeline.links.pointed_places import PlaceDirections, pointed_dbm
+from pipeline.radio.conventions import DIPOLE_GAIN_DBI
 from pipeline.rates.link_budget import GenericPath, eirp_dbm, generic_loss_db, watts_dbm
 from pipeline.rates.link_modes import ModeLevels, location_margin_db, mode_levels, read_modes
 from pipeline.rows.row_models import (
@@ -53,7 +54,6 @@ from pipeline.rows.row_models import (
     refuse_second,
 )
 from pipeline.shipped import TABLES
-from pipeline.units import DIPOLE_GAIN_DBI
 
 TEMPLATES = TABLES / "link_templates"
 _EARTH_KM = 6371.0

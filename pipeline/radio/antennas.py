@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
 from pipeline.kernels import inlined, inner, kernel
+from pipeline.radio.conventions import PATTERN_POINTS
 
 AZIMUTHS = 360
-PATTERN_POINTS = (36, 72)
 
 # Vertical patterns are tabulated from a little above the horizon to straight down. Broadcast beams are 1 to
 # 3 degrees wide, so 0.1 degree keeps the error of a table look-up far below that of the pattern itself.

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 
-from pipeline.units import DIPOLE_GAIN_DBI, field_dbuvm, power_dbm
+from pipeline.radio.conventions import DIPOLE_GAIN_DBI
+from pipeline.units import field_dbuvm, power_dbm
 
 # Boltzmann's constant (SI, exact), J/K.
 _BOLTZMANN_J_K = 1.380649e-23

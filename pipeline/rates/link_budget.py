@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.propagation.models import Model, Surroundings, model_named, module_of
+from pipeline.radio.conventions import DIPOLE_GAIN_DBI
 from pipeline.radio.noise import noise_field_dbuvm
-from pipeline.units import DIPOLE_GAIN_DBI, field_dbuvm, power_dbm
+from pipeline.units import field_dbuvm, power_dbm
 
 # Free space at 1 km and 1 MHz to two digits, P.525: 32.448 dB.
 _FREE_SPACE_DB = 32.45

@@ -7,13 +7,15 @@ ARIB STD-B31; quoted from memory, docs/method.md, section 31).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.reception import Coverage
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Fft = Literal["", "1k", "2k", "4k", "8k", "16k", "32k"]
 GuardFraction = Literal["", "1/128", "1/32", "1/16", "19/256", "1/8", "19/128", "1/4"]

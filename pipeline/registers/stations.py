@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pipeline.config.config import Config
 from pipeline.config.register_mapping import RegisterMapping
-from pipeline.radio.antennas import PATTERN_POINTS
+from pipeline.radio.conventions import PATTERN_POINTS
 from pipeline.registers.transmitter_rows import PATTERN_MINIMUM_DB, looks_like_relative_field
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,

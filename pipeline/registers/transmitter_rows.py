@@ -13,8 +13,8 @@ from pydantic_core import PydanticCustomError
 
 from pipeline.config.protection import StationProtection
 from pipeline.config.register_mapping import DttSystem
-from pipeline.radio.antennas import PATTERN_POINTS
 from pipeline.radio.channel_plan import ChannelPlan, centre_mhz, channels_in_words, segment_of
+from pipeline.radio.conventions import PATTERN_POINTS
 from pipeline.registers.guard_intervals import Fft, GuardFraction, guard_problem
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pipeline.radio.conventions import DIPOLE_GAIN_DBI
 from pipeline.registers.conversion.cell_numbers import CellProblem
-from pipeline.units import DIPOLE_GAIN_DBI
 
 _KW: dict[str, Callable[[float], float]] = {
     "kW": lambda value: value,
