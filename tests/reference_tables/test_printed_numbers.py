@@ -13,6 +13,7 @@ import yaml
 from pipeline.coordination.f1565.objectives import read_tables
 from pipeline.coordination.radar.cr372_records import CR372_COLUMNS
 from pipeline.plan.territory_file import load_config
+from pipeline.rates.link_modes import read_modes
 
 
 def example(repository: Path, monkeypatch: pytest.MonkeyPatch, name: str):
@@ -56,6 +57,37 @@ def test_stations_of_annex_9_are_in_the_box_and_have_their_radios(repository, mo
         assert south < station["lat"] < north
         assert station["sectors"][0]["power_dbm"] + station["sectors"][0]["gain_dbi"] == 31.0
     assert "698-750 MHz is used by mobile services" in config.notice
+
+
+@pytest.mark.parametrize(
+    ("table", "printed"),
+    [
+        # Table A8-1: rate and sensitivity of the modes in 7.6 MHz.
+        ("sm2405_a8", {("QPSK 1/2", 2.7, -98.0), ("16QAM 2/3", 7.1, -90.0), ("64QAM 3/4", 12.0, -81.0)}),
+        # Annex 9: 1.5 to 13.5 Mbit/s with QPSK and 16QAM, one sensitivity.
+        ("sm2405_a9", {("QPSK", 1.5, -99.0), ("16QAM", 13.5, None)}),
+        # Tables A10-2 and A10-3: no sensitivity.
+        ("sm2405_a10", {("one channel", 21.0, None), ("two channels", 42.0, None)}),
+    ],
+)
+def test_rates_of_the_radios_of_annexes_8_to_10(
+    table: str, printed: set[tuple[str, float, float | None]]
+) -> None:
+    rows = read_modes(table).rows
+    assert printed <= {(row.mode, row.rate_mbps, row.sensitivity_dbm) for row in rows}
+    # Table A10-2: at most -40 dBm at the input, power in steps of 1 dB.
+    korean = {(row.max_input_dbm, row.tpc_step_db) for row in rows if table == "sm2405_a10"}
+    assert korean <= {(-40.0, 1.0)}
+
+
+def test_antennas_of_table_a8_1_and_a10_2() -> None:
+    """Log-periodic 10, panel 6 to 9, bow-tie about 0 dBi with 20 dBm; 27 dBm + 9 dBi = 36 dBm."""
+    with Path("configs/tables/link_cpe.csv").open(encoding="utf-8") as lines:
+        cpe = {row["id"]: (float(row["gain_dbi"]), float(row["power_dbm"])) for row in csv.DictReader(lines)}
+    assert cpe["a8_panel_low"] == (6.0, 20.0)
+    assert cpe["a8_panel"] == (9.0, 20.0)
+    assert cpe["a8_bowtie"] == (0.0, 20.0)
+    assert sum(cpe["a10"]) == 36.0
 
 
 def test_40_mw_need_no_distance_beside_television_and_are_a_level(repository, monkeypatch) -> None:
@@ -104,5 +136,10 @@ def test_study_of_annex_5_is_that_of_the_example(repository, monkeypatch) -> Non
     assert protection.idle_penalty_db.value == 12.0
     assert config.sensitivity.idle_penalties_db == [0.0, 12.0, 26.0]
     assert config.levels_dbm == [0.0, 20.0, 36.0]
+    # DVB-T2 64QAM 4/5 needs 18.1 dB (BT.2033-2, Ricean channel).
+    mode = config.coverage.default_mode
+    with Path("configs/tables/modes.csv").open(encoding="utf-8") as lines:
+        needed = {(row["system"], row["mode"]): row["c_n_db"] for row in csv.DictReader(lines)}
+    assert needed[mode.system, mode.mode] == "18.1"
     assert (min(config.channels.wsd), max(config.channels.wsd)) == (21, 48)
     assert config.study == "SM.2405 Annex 5"
