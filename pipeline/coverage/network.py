@@ -98,18 +98,18 @@ def station_details(
 ) -> list[dict[str, object]]:
     """Place, mast, its tile, heights and guard interval of every transmitter, for the account of a limit.
 
-    Ground above sea level [transmitter] where it is known, the guard interval where it belongs to a network,
-    its type and the rule of its own by which it is protected where the register has them.
+    Height above ground (not of a station whose height above average terrain is given) and ground above sea
+    level [transmitter] where known, the guard interval where it belongs to a network, its type and the rule
+    of its own by which it is protected where the register has them.
     """
     guard, details = guard_intervals(transmitters, config.coverage), []
     names = ("lon_deg", "lat_deg", "antenna_height_agl_m", "mast", "tile", "sfn")
     columns = [transmitters[name].values.tolist() for name in names]
     rows = zip(*columns, ground_asl_m.tolist(), _own_rules(transmitters), strict=True)
     for row, (lon_deg, lat_deg, agl_m, mast, tile, sfn, ground_m, own_rule) in enumerate(rows):
-        found: dict[str, object] = {"lon": lon_deg, "lat": lat_deg, "antenna_agl_m": agl_m}
-        found |= {"mast": mast, "tile": tile}
-        if math.isfinite(ground_m):
-            found["ground_asl_m"] = ground_m
+        found: dict[str, object] = {"lon": lon_deg, "lat": lat_deg, "mast": mast, "tile": tile}
+        heights_m = {"antenna_agl_m": agl_m, "ground_asl_m": ground_m}
+        found |= {name: height_m for name, height_m in heights_m.items() if math.isfinite(height_m)}
         if sfn:
             found["guard_us"] = float(guard.guard_us[row])
             found["guard_assumed"] = bool(guard.assumed[row])

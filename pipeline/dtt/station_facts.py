@@ -33,7 +33,7 @@ def station_facts(
     d_km = max(length_m / 1000.0, _NEAREST_KM)
     way: dict[str, object] = {"distance_km": d_km}
     land = ChannelFiles(asked.build, channel).territory("land_lonlat")
-    if asked.config.terrain.dem is not None and "ground_asl_m" in server:
+    if asked.config.terrain.dem is not None and {"ground_asl_m", "antenna_agl_m"} <= server.keys():
         elevation = load_ground(asked.config.terrain, asked.grid.window(rows, cols), land)
         receiver_m = float(ground_of_pixels(elevation, asked.grid, rows, cols).item())
         receiver_m += asked.config.coverage.receiver_height_m

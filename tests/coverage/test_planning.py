@@ -25,6 +25,7 @@ from pipeline.coverage.inputs import (
 from pipeline.coverage.network import (
     load_paths,
     select_channels,
+    station_details,
     with_countries,
     with_default_mode,
     within_reach,
@@ -161,6 +162,25 @@ def test_servers_file_lists_transmitters_and_modes_in_order(tmp_path):
     assert [row["id"] for row in content["transmitters"]] == data["id"].values.tolist()
     assert [row["polarisation"] for row in content["transmitters"]] == data["polarisation"].values.tolist()
     assert content["modes"] == [list(mode) for mode in made.planning.modes]
+
+
+def test_station_of_unknown_height_above_ground_is_listed_without_one(tmp_path):
+    made = scene()
+    data, count = (
+        made.transmitters.assign(site=made.transmitters["id"]),
+        made.transmitters.sizes["transmitter"],
+    )
+    columns = dict.fromkeys(("tile", "station_type", "protection"), np.full(count, ""))
+    columns |= dict.fromkeys(("dq_pct", "threshold_dbuvm", "guard_fraction", "fft"), np.full(count, np.nan))
+    data = data.assign(
+        {name: ("transmitter", values) for name, values in columns.items() if name not in data}
+    )
+    data["antenna_height_agl_m"][0] = np.nan
+    details = station_details(config(), data, np.full(count, np.nan))
+    write_servers(tmp_path / "ch30_servers.json", data, made.planning, details)
+    rows = json.loads((tmp_path / "ch30_servers.json").read_text(encoding="utf-8"))["transmitters"]
+    assert ["antenna_agl_m" in row for row in rows] == [False] + [True] * (count - 1)
+    assert not any("ground_asl_m" in row for row in rows)
 
 
 # 174-181, 181-188 MHz of 7 MHz, 181-189, 189-197 MHz of 8 MHz, and 470-478 MHz numbered on.
