@@ -30,3 +30,14 @@ def median_s(function: Callable[[], object], repeats: int = 5) -> float:
         function()
         durations_s.append(time.perf_counter() - started_s)
     return statistics.median(durations_s)
+
+
+def cpu_s(function: Callable[[], object], repeats: int = 5) -> float:
+    """Median CPU seconds of a call, after one call that compiles and warms up."""
+    function()
+    durations_s = []
+    for _ in range(repeats):
+        started_s = time.process_time()
+        function()
+        durations_s.append(time.process_time() - started_s)
+    return statistics.median(durations_s)

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.coverage.fields import INTERFERING, WANTED
 from pipeline.coverage.inputs import CoverageModel, FieldModel, Paths, Stations, TvReceiver, pack_paths
 from pipeline.coverage.loss_filling import fill_codes
-from pipeline.coverage.loss_lookup import Losses, PolarTable, lookup_room, pack_losses
+from pipeline.coverage.loss_lookup import Losses, PolarTable, lookup_room, pack_losses, table_fields
 from pipeline.coverage.point_fields import fields_at_places
 from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, site_frames, tile_places, tile_rays
 from pipeline.grid.grid import Grid
@@ -17,12 +17,13 @@ from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import prepare
 from pipeline.terrain.polar_nodes import node_km, octave_ranges
 from pipeline.terrain.records import Sweep, TerrainSource
-from tests.bench.common import median_s
+from tests.bench.common import cpu_s, median_s
 
 GRID = Grid("EPSG:3794", 100.0, 420_000.0, 160_000.0, 512, 512)
 TILE_PX = 32
 CHANNEL_MHZ = np.array([642.0, 650.0, 658.0])
 TIMES_PCT = np.array([50.0, 1.0])
+RECEIVER = TvReceiver(10.0, 10.0, int(Surroundings.RURAL), 0, False, 20.0, 60.0, 16.0, 16.0)
 
 
 def network(*, sea: bool, count: int = 8) -> tuple[Stations, Paths]:
@@ -80,23 +81,63 @@ def measure() -> dict[str, float]:
     return {
         "field_ns_per_pixel_per_transmitter": pair_ns(sea=False),
         "mixed_path_field_ns_per_pixel_per_transmitter": pair_ns(sea=True),
-        "field_sample_ns_per_pixel_per_transmitter": pair_ns(sea=True, tables=True),
+        "field_sample_ns_per_pixel_per_transmitter": table_sample_ns(),
     }
 
 
-def pair_ns(*, sea: bool, tables: bool = False) -> float:
-    """Time for one transmitter at one pixel, frames of the pixels included; ``tables``: read from them."""
-    stations, paths = network(sea=sea)
+def direct_model() -> FieldModel:
+    """P.1546 without tables."""
     curves = load_curves()
     prepared = tuple(prepare(curves, f, t) for f in CHANNEL_MHZ for t in TIMES_PCT)
-    model = FieldModel(int(CoverageModel.P1546), curves, prepared, CHANNEL_MHZ, pack_losses([]))
-    receiver = TvReceiver(10.0, 10.0, int(Surroundings.RURAL), 0, False, 20.0, 60.0, 16.0, 16.0)
-    if tables:
-        model = model._replace(losses=filled(stations, paths, model, receiver))
-    area = lattice(GRID)
+    return FieldModel(int(CoverageModel.P1546), curves, prepared, CHANNEL_MHZ, pack_losses([]))
+
+
+def pair_ns(*, sea: bool) -> float:
+    """Time for both fields of one transmitter at one pixel, frames of the pixels included, without tables."""
+    stations, paths = network(sea=sea)
+    model, area = direct_model(), lattice(GRID)
     corners = np.array([(row, col) for row in range(0, 512, 64) for col in range(0, 512, 64)])
     pairs = len(corners) * TILE_PX * TILE_PX * stations.mast.size
-    return 1e9 * median_s(lambda: compute_tiles(stations, paths, model, receiver, area, corners)) / pairs
+    return 1e9 * median_s(lambda: compute_tiles(stations, paths, model, RECEIVER, area, corners)) / pairs
+
+
+def table_sample_ns() -> float:
+    """``sample_ns`` of tables of P.1546."""
+    stations, paths = network(sea=True)
+    return sample_ns(filled(stations, paths, direct_model(), RECEIVER), stations.frame, GRID)
+
+
+def sample_ns(losses: Losses, sites: np.ndarray, grid: Grid) -> float:
+    """Time of one field from a table and of its ray, at one pixel; what all transmitters share apart.
+
+    ``sites`` frames of the transmitters. Every tile is far from the one before, as the table is then cold.
+    """
+    corners, area = np.random.default_rng(0).integers(0, grid.width - TILE_PX, (400, 2)), lattice(grid)
+    apart_s, whole_s = (
+        cpu_s(lambda fields=fields: sample_tiles(losses, sites, area, corners, fields))
+        for fields in (False, True)
+    )
+    return 1e9 * (whole_s - apart_s) / (len(corners) * TILE_PX * TILE_PX * len(sites))
+
+
+@kernel
+def sample_tiles(
+    losses: Losses, sites: np.ndarray, area: Lattice, corners: np.ndarray, with_fields: bool
+) -> float:
+    """Interfering fields at the pixels of tiles as the coverage reads them; places alone without."""
+    frames, total_dbuvm = np.empty((11, TILE_PX, TILE_PX)), 0.0
+    d_km, az_deg = np.empty(TILE_PX * TILE_PX, np.float32), np.empty(TILE_PX * TILE_PX, np.float32)
+    field_dbuvm, room = np.empty(TILE_PX * TILE_PX, np.float32), lookup_room(TILE_PX * TILE_PX)
+    for row, col in corners:
+        pixel_frames(area.step_px, area.first_row, area.first_col, area.nodes, row, col, frames)
+        seen = tile_places(frames.reshape(11, -1), frames[:3, TILE_PX // 2, TILE_PX // 2].copy())
+        total_dbuvm += seen.around_m[0, 0]
+        if with_fields:
+            for t in range(len(sites)):
+                tile_rays(sites[t], seen, d_km, az_deg)
+                table_fields(losses, t, INTERFERING, d_km, az_deg, field_dbuvm, room)
+                total_dbuvm += field_dbuvm[0]
+    return total_dbuvm
 
 
 def filled(stations: Stations, paths: Paths, model: FieldModel, receiver: TvReceiver) -> Losses:
