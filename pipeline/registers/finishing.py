@@ -107,9 +107,12 @@ def _good_rows(entries: Sequence[RegisterEntry], target: Target, blank: Mapping[
         return [False] * len(entries)
     columns: dict[str, list[Any]] = {}
     good = [True] * len(entries)
+    given = set[str]().union(*(entry.values for entry in entries))
     for name in target.columns:
         default = blank[name] if name in blank else target.model.model_fields[name].default
-        cells = [default if (cell := entry.values.get(name)) is None else cell for entry in entries]
+        cells = [default] * len(entries)
+        if name in given:
+            cells = [default if (cell := entry.values.get(name)) is None else cell for entry in entries]
         taken = taken_cells(target.model, name, cells)
         columns[name] = [taken[cell] for cell in cells]
         if any(value is BAD for value in taken.values()):

@@ -30,22 +30,23 @@ def register_text(entries: Iterable[RegisterEntry], target: Target) -> str:
     """The register as CSV: its columns, then status, source and flags, then what the format has besides."""
     written = list(entries)
     own = target.columns
-    known = {*own, "status"}
-    further: dict[str, None] = {}
-    for entry in written:
-        if not entry.values.keys() <= known:
-            further.update(dict.fromkeys(name for name in entry.values if name not in known))
-            known |= further.keys()
+    given = dict.fromkeys(name for entry in written for name in entry.values)
+    further = [name for name in given if name not in {*own, "status"}]
     columns = [*own, *_OWN_COLUMNS, *further]
+
+    def cells(name: str) -> list[str]:
+        if name not in given:
+            return [""] * len(written)
+        return _column(name, [entry.values.get(name) for entry in written])
+
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(columns)
-    by_column = [_column(name, [entry.values.get(name) for entry in written]) for name in own]
-    by_column.append(_column("status", [entry.values.get("status") for entry in written]))
+    by_column = [cells(name) for name in (*own, "status")]
     by_column.append(_column("source_file", [entry.file.name for entry in written]))
     by_column.append([str(entry.row) for entry in written])
     by_column.append([";".join(sorted(set(entry.flags))) if entry.flags else "" for entry in written])
-    by_column += [_column(name, [entry.values.get(name) for entry in written]) for name in further]
+    by_column += [cells(name) for name in further]
     writer.writerows(zip(*by_column, strict=True))
     return lines.getvalue()
 
