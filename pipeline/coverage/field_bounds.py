@@ -14,7 +14,7 @@ from pipeline.coverage.fields import EFFECTIVE_FROM_KM, INTERFERING, WANTED, oth
 from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, TvReceiver
 from pipeline.coverage.loss_lookup import has_table, largest_field_dbuvm
 from pipeline.grid.geodesy import ray
-from pipeline.kernels import borrowing, inlined, lent
+from pipeline.kernels import borrowing, inlined, kernel, lent
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.p1546.pixel import p1546_upper_bound
 
@@ -117,6 +117,17 @@ def tile_bounds(
     """
     for t in range(inputs.stations.mast.size):
         near_km[t], wanted_dbuvm[t], interfering_dbuvm[t] = station_bounds(inputs, t, centre_m, radius_km)
+
+
+@kernel
+def wanted_bounds_dbuvm(
+    inputs: ChannelInputs, centre_m: NDArray[np.float64], radius_km: float
+) -> NDArray[np.float64]:
+    """Upper bounds [transmitter] of wanted fields anywhere in a ball, as of ``tile_bounds``."""
+    count = inputs.stations.mast.size
+    near_km, wanted, interfering = np.empty(count), np.empty(count), np.empty(count)
+    tile_bounds(inputs, centre_m, radius_km, near_km, wanted, interfering)
+    return wanted
 
 
 @borrowing

@@ -28,7 +28,7 @@ from pipeline.coverage.loss_lookup import LookupRoom, lookup_room
 from pipeline.coverage.network import with_countries, with_default_mode
 from pipeline.coverage.receiver_ground import ground_at
 from pipeline.errors import InputError
-from pipeline.grid.geodesy import ecef_m, rays
+from pipeline.grid.geodesy import positions_of_places_m, rays
 from pipeline.grid.grid import Box
 from pipeline.kernels import kernel
 from pipeline.propagation.hata import add_environments
@@ -170,9 +170,8 @@ def rays_from(
     inputs: ChannelInputs, number: int, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distance in km and azimuth in degrees from a transmitter to places [n]."""
-    positions_m = np.array([ecef_m(*place) for place in zip(lon_deg, lat_deg, strict=True)]).T.copy()
     d_km, az_deg = np.empty(lon_deg.size), np.empty(lon_deg.size)
-    rays(inputs.stations.frame[number], positions_m, d_km, az_deg)
+    rays(inputs.stations.frame[number], positions_of_places_m(lon_deg, lat_deg), d_km, az_deg)
     return d_km, az_deg
 
 

@@ -112,6 +112,15 @@ def ecef_m(lon_deg: float, lat_deg: float) -> tuple[float, float, float]:
     )
 
 
+@kernel
+def positions_of_places_m(lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Geocentric positions in m [3, n] of places on the WGS84 ellipsoid."""
+    found = np.empty((3, lon_deg.size))
+    for i in range(lon_deg.size):
+        found[0, i], found[1, i], found[2, i] = ecef_m(lon_deg[i], lat_deg[i])
+    return found
+
+
 @inner
 def _arc_coefficients(squared_k: float) -> tuple[float, float, float, float, float, float]:
     """Series of distance and longitude to second order in epsilon: error below 0.1 m over 1000 km.

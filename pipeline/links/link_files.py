@@ -27,7 +27,7 @@ from pipeline.files import (
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import LONLAT
 from pipeline.links.link_rows import LinkRow, beyond_a5_3, read_links_table
-from pipeline.links.link_table import channel_rows, merged, row_of
+from pipeline.links.link_table import channel_rows, merged, row_of, television_unknown
 from pipeline.links.link_terrain import ground_of_links, profile_of_link
 from pipeline.links.link_world import LINK_MODELS, TDD_SHARE, LinkSettings, LinkWorld
 from pipeline.links.mutual_interference import Disturbed
@@ -114,7 +114,12 @@ def links_command(links: Path, request: LinkRequest) -> None:
         merged(one, row_of(link, beside.found.get(i)))
         for i, (one, link) in enumerate(zip(cells, found, strict=True))
     ]
-    notes = [*settings.modes.notes, *warned, *beside.notes]
+    gaps = [
+        link.row.id
+        for link in every
+        if any(television_unknown(link, at) for at in range(len(link.candidates)))
+    ]
+    notes = [*settings.modes.notes, *warned, *beside.notes, *television_gaps(gaps, "links")]
     document = facts_of(request, settings.modes, world, notes) | {"links": table}
     contents: dict[str, bytes | str] = {
         "links.csv": csv_text(list(table[0]), table),
@@ -147,14 +152,31 @@ def _on_its_channel(
     return plan_link(row, settings, world)
 
 
+def television_gaps(gaps: Sequence[str], what: str) -> list[str]:
+    """The line, printed too, on ends at which the field of television is not known; none without any."""
+    if not gaps:
+        return []
+    line = (
+        f"TELEVISION_UNKNOWN {len(gaps)} {what} ({_first_of(gaps)}): the field of television is not known "
+        "there on a channel (off the grid of the run, or across land of unknown height), and no rate is "
+        "given on it; --interference none leaves television out"
+    )
+    print(f"channelmaps: {line}", file=sys.stderr)
+    return [line]
+
+
+def _first_of(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:_IDS_SAID]) + (", ..." if len(ids) > _IDS_SAID else "")
+
+
 def _without_limits(rows: Sequence[LinkRow], request: LinkRequest) -> list[str]:
     """Links of a run that no limit of it bounds: nothing is known of what they may radiate."""
     if request.results is None:
         return []
     ids = [row.id for row in rows if row.f_mhz is not None or not row.has_places]
-    some = ", ".join(ids[:_IDS_SAID]) + (", ..." if len(ids) > _IDS_SAID else "")
     why = "a frequency in place of a channel, or no places: the run bounds nothing"
-    return [f"NO_LIMITS {len(ids)} links ({some}): {why}, and television is not counted"] if ids else []
+    said = f"NO_LIMITS {len(ids)} links ({_first_of(ids)}): {why}, and television is not counted"
+    return [said] if ids else []
 
 
 def settings_of(request: LinkRequest) -> LinkSettings:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.rates.link_modes import ModeLevels, Rated, rate_levels
+from pipeline.rates.link_modes import ModeLevels, Rated, power_control_db, rate_levels
 
 
 class Reason(IntEnum):
@@ -25,6 +25,7 @@ class Reason(IntEnum):
     NO_PROFILE = 6
     BEYOND_MODEL = 7
     MUTUAL_INTERFERENCE = 8
+    TELEVISION_UNKNOWN = 9
 
     @property
     def word(self) -> str:
@@ -94,7 +95,8 @@ def one_way(
 ) -> OneWay:
     """A direction: min(filed, permitted) less the loss, plus ``gain_db``, what both antennas do to the level.
 
-    Above the largest input of the receiver power control goes down in its steps, as far as it reaches.
+    Above the largest input of the receiver power control goes down in its steps, as far as it reaches. Where
+    the interference is not known (NaN) there is no rate, unless the level is too low without any.
     """
     used_dbm = np.minimum(sender.filed_dbm, sender.permitted_dbm)
     limited = np.where(
@@ -103,15 +105,12 @@ def one_way(
     at_cap = (limited == int(LimitedBy.PERMITTED)) & (sender.permitted_dbm >= sender.cap_dbm)
     limited = np.where(at_cap, int(LimitedBy.CAP), limited).astype(np.uint8)
     received_dbm = used_dbm - loss_db + gain_db
-    step_db = modes.control_step_db
-    with np.errstate(invalid="ignore"):
-        over_db = np.maximum(received_dbm - modes.max_input_dbm, 0.0)
-        back_db = np.ceil(over_db / step_db - 1e-9) * step_db
-        overload = back_db > modes.control_db
-    back_db = np.where(overload | np.isnan(back_db), 0.0, back_db)
+    back_db, overload = power_control_db(modes, received_dbm)
     used_dbm, received_dbm = used_dbm - back_db, received_dbm - back_db
-    rated = rate_levels(modes, received_dbm, interference_dbm, *margins)
-    reason = np.where(rated.mode < 0, int(Reason.BELOW_SENSITIVITY), int(Reason.OK))
+    unknown = np.isnan(interference_dbm)
+    rated = rate_levels(modes, received_dbm, np.where(unknown, -math.inf, interference_dbm), *margins)
+    reason = np.where(unknown, int(Reason.TELEVISION_UNKNOWN), int(Reason.OK))
+    reason = np.where(rated.mode < 0, int(Reason.BELOW_SENSITIVITY), reason)
     reason = np.where(overload, int(Reason.OVERLOAD), reason)
     reason = np.where(np.isnan(loss_db), int(Reason.NO_PROFILE), reason)
     reason = np.where(sender.reason != int(Reason.OK), sender.reason, reason).astype(np.uint8)
@@ -126,8 +125,10 @@ def one_way(
         rated._replace(
             mode=np.where(served, rated.mode, -1),
             rate_mbps=np.where(served, rated.rate_mbps, 0.0),
-            mean_mbps=np.where(reason <= int(Reason.BELOW_SENSITIVITY), rated.mean_mbps, 0.0),
+            mean_mbps=np.where((reason <= int(Reason.BELOW_SENSITIVITY)) & ~unknown, rated.mean_mbps, 0.0),
             throughput_mbps=np.where(served, rated.throughput_mbps, 0.0),
+            margin_db=np.where(unknown, math.nan, rated.margin_db),
+            next_margin_db=np.where(unknown, math.nan, rated.next_margin_db),
         ),
         reason,
     )

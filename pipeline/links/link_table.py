@@ -68,7 +68,15 @@ def _further_columns(found: LinkFound, beside: Disturbed | None) -> dict[str, ob
         **beside_columns(beside, found.modes[at].name),
         "pointing_a_db": fixed(found.pointing_db[0], 2),
         "pointing_b_db": fixed(found.pointing_db[1], 2),
+        "television_unknown": television_unknown(found, at),
     }
+
+
+def television_unknown(found: LinkFound, candidate: int) -> str:
+    """The receiving ends at which television is not known on a candidate channel: ``a``, ``b``, ``a b``."""
+    ways = {"a": found.back, "b": found.there}
+    asked = {end: way for end, way in ways.items() if way is not None}
+    return " ".join(end for end, way in asked.items() if math.isnan(way.interference_dbm[candidate]))
 
 
 def beside_columns(beside: Disturbed | None, modes: Sequence[str]) -> dict[str, object]:

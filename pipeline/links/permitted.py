@@ -7,18 +7,21 @@ without one the least of the layers on both sides of the antenna's height.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.bonds import DeviceChannel, channel_named, channels_in
 from pipeline.config.config import Config
+from pipeline.coverage.channel import NO_CLASS
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
 from pipeline.grid.open_rasters import OpenRasters
+from pipeline.grid.raster import TILE_PX
 from pipeline.links.television_stations import ReceivedStation, TelevisionStations
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.database import Database, location_of, lowest_raw, open_database
@@ -156,18 +159,33 @@ def television_near(
 def _best_network(
     permits: Permits, channel: int, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
 ) -> list[ReceivedStation]:
-    """The wanted field of the run's maps [n], NaN unknown; nothing where there is no map."""
+    """The wanted field of the run's maps [n]: -inf on land that no network reaches, NaN unknown."""
     path = permits.run.build / "coverage" / f"ch{channel:02d}.tif"
-    if not path.is_file():
-        return []
-    grid = permits.fields.of(path).grid
     field_dbuvm = np.full(lon_deg.size, math.nan)
-    for i, place in enumerate(zip(lon_deg.tolist(), lat_deg.tolist(), strict=True)):
-        row, col = grid.pixel_of(*place)
-        if grid.has_pixel(row, col):
-            here = slice(row, row + 1), slice(col, col + 1)
-            field_dbuvm[i] = permits.fields.window(path, *here, ["wanted_dbuvm"]).item()
+    if path.is_file():
+        grid = permits.fields.of(path).grid
+        row, col = map(np.floor, grid.row_col(*grid.from_lonlat().transform(lon_deg, lat_deg)))
+        on_grid = (row >= 0) & (row < grid.height) & (col >= 0) & (col < grid.width)
+        at = row[on_grid].astype(np.int64), col[on_grid].astype(np.int64)
+        field_dbuvm[on_grid] = wanted = _map_values(permits, path, "wanted_dbuvm", *at).astype(np.float64)
+        classes = path.with_name(f"{path.stem}_class.tif")
+        if classes.is_file():
+            on_land = _map_values(permits, classes, "served", *at) != NO_CLASS
+            field_dbuvm[on_grid] = np.where(np.isnan(wanted) & on_land, -math.inf, wanted)
     return [ReceivedStation("", "", channel, field_dbuvm, np.full(lon_deg.size, math.nan))]
+
+
+def _map_values(
+    permits: Permits, path: Path, band: str, row: NDArray[np.int64], col: NDArray[np.int64]
+) -> NDArray[Any]:
+    """Values of a band of a map at pixels [n], block by block."""
+    found = np.full(row.size, math.nan)
+    for block in np.unique(np.stack([row, col], axis=1) // TILE_PX, axis=0).tolist() if row.size else []:
+        here = (row // TILE_PX == block[0]) & (col // TILE_PX == block[1])
+        rows, cols = (slice(int(n[here].min()), int(n[here].max()) + 1) for n in (row, col))
+        values = permits.fields.window(path, rows, cols, [band])[0]
+        found[here] = values[row[here] - rows.start, col[here] - cols.start]
+    return found
 
 
 def television_dbuvm(
@@ -175,7 +193,7 @@ def television_dbuvm(
     received: Mapping[int, Sequence[ReceivedStation]],
     off_axis_db: Callable[[NDArray[np.float64], float], NDArray[np.float64]] | None = None,
 ) -> dict[int, NDArray[np.float64]]:
-    """Field of all stations together at places [n], 50 % of time, 10 m, by channel; -inf none.
+    """Field of all stations together at places [n], 50 % of time, 10 m, by channel; -inf none, NaN unknown.
 
     ``off_axis_db`` attenuation of the receiving antenna by bearing and frequency in MHz; None: everywhere
     the full gain.
@@ -190,10 +208,24 @@ def television_dbuvm(
             field_dbuvm = one.field_dbuvm
             if off_axis_db is not None:
                 field_dbuvm = field_dbuvm - np.nan_to_num(off_axis_db(one.bearing_deg, f_mhz))
-            power += np.nan_to_num(10.0 ** (0.1 * field_dbuvm))
+            power += 10.0 ** (0.1 * field_dbuvm)
         with np.errstate(divide="ignore"):
             found[channel] = 10.0 * np.log10(power)
     return found
+
+
+def all_television_dbuvm(
+    permits: Permits,
+    channel: int,
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+    negligible_dbuvm: float,
+) -> NDArray[np.float64]:
+    """What ``television_dbuvm`` has of a channel at many places [n], but for what is negligible."""
+    if permits.stations.unknown:
+        return _best_network(permits, channel, lon_deg, lat_deg)[0].field_dbuvm
+    threads = os.cpu_count() or 1
+    return permits.stations.sum_at(channel, lon_deg, lat_deg, negligible_dbuvm, threads)
 
 
 def television_said(permits: Permits) -> str:
@@ -216,9 +248,10 @@ def above_10_m_db(height_m: float, f_mhz: float) -> float:
 def interference_dbm(
     config: Config, fields_dbuvm: dict[int, float], channel: DeviceChannel, gain_dbi: float, height_m: float
 ) -> float:
-    """Level of television in a receiver: co-channel, and adjacent less its selectivity; -inf none.
+    """Level of television in a receiver: co-channel, and adjacent less its selectivity.
 
-    With the full gain of the antenna, and the field at its height, but at least that at 10 m.
+    -inf none, NaN where one of the fields is not known. With the full gain of the antenna, and the field at
+    its height, but at least that at 10 m.
     """
     own = channel_block(config.channels, channel)
     milliwatts = 0.0
@@ -229,4 +262,4 @@ def interference_dbm(
             field_there_dbuvm = field_dbuvm + above_10_m_db(height_m, f_mhz)
             level_dbm = power_dbm(field_there_dbuvm, f_mhz) + gain_dbi - ADJACENT_DB[offset]
             milliwatts += 10.0 ** (0.1 * level_dbm)
-    return 10.0 * math.log10(milliwatts) if milliwatts > 0.0 else -math.inf
+    return -math.inf if milliwatts == 0.0 else 10.0 * math.log10(milliwatts)

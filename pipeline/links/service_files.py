@@ -38,6 +38,7 @@ from pipeline.links.link_files import (
     facts_of,
     inputs_of,
     settings_of,
+    television_gaps,
     world_of,
 )
 from pipeline.links.link_rows import AUTO
@@ -55,6 +56,7 @@ from pipeline.links.service_maps import (
     StationPixels,
     all_services,
     assign_channels,
+    client_needs,
 )
 from pipeline.links.service_tables import azimuth_cells, service_tables, site_row, station_row
 from pipeline.links.station_pixels import (
@@ -133,7 +135,7 @@ def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
     radios = all_radios(stations)
     rules = _rules(settings, client, radios)
     window = service_window(permits, stations, client, asked.radius_km)
-    limits, pixels = _around(permits, window, stations, radios, client, asked, settings, world)
+    limits, pixels = _around(permits, window, stations, radios, rules, asked, settings, world)
     chosen = assign_channels(radios, limits, pixels, rules)
     services = all_services(radios, chosen, limits, pixels, rules)
     area = _best(window, radios, pixels, services, limits)
@@ -141,7 +143,8 @@ def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
         station_row(*one, pixels, rules, permits, window) | azimuth_cells(one[1], limits[one[0].key])
         for one in zip(radios, services, strict=True)
     ]
-    notes = [*settings.modes.notes, *_clients_said(settings, permits)]
+    gaps = _television_gaps(stations, limits, pixels)
+    notes = [*settings.modes.notes, *_beyond(permits, stations), *gaps]
     facts = facts_of(request, settings.modes, world, notes)
     facts |= _facts(stations, radios, services, window, area, asked, clients)
     placed = [
@@ -203,12 +206,27 @@ def _refuse_filters(asked: StationRequest, stations: Sequence[BaseStation]) -> N
         )
 
 
-def _clients_said(settings: LinkSettings, permits: Permits) -> list[str]:
-    """What of television the maps leave out at clients, where stations and sites hear all of it."""
-    if not (settings.television and permits.has_fields) or permits.stations.unknown:
-        return []
-    said = "at the clients of the maps only the network received best counts, not the other stations"
-    return [f"TELEVISION_NOT_COUNTED {said} of its channels, at home not those abroad"]
+def _beyond(permits: Permits, stations: Sequence[BaseStation]) -> list[str]:
+    """What is to be said of stations where nothing is permitted because they stand beyond the grid."""
+    grid = next(iter(permits.database.rasters.values())).grid
+    ids = [one.id for one in stations if not grid.has_pixel(*grid.pixel_of(one.lon, one.lat))]
+    return [f"BEYOND_GRID {', '.join(ids)}: not on the grid of the run, so without a channel"] if ids else []
+
+
+def _television_gaps(
+    stations: Sequence[BaseStation],
+    limits: Mapping[tuple[str, str], StationLimits],
+    pixels: Mapping[str, StationPixels],
+) -> list[str]:
+    """The line on stations that do not know television somewhere, at themselves or at clients."""
+
+    def known(station: BaseStation) -> bool:
+        own = [one.television_dbm.values() for key, one in limits.items() if key[0] == station.id]
+        at_clients = pixels[station.id].television_dbm.values()
+        here = any(math.isnan(level_dbm) for levels in own for level_dbm in levels)
+        return not here and not any(np.isnan(levels).any() for levels in at_clients)
+
+    return television_gaps([one.id for one in stations if not known(one)], "stations")
 
 
 def _rules(settings: LinkSettings, client: ClientRow, radios: Sequence[RadioOf]) -> ServiceRules:
@@ -246,7 +264,7 @@ def _around(
     window: ServiceWindow,
     stations: Sequence[BaseStation],
     radios: Sequence[RadioOf],
-    client: ClientRow,
+    rules: ServiceRules,
     asked: StationRequest,
     settings: LinkSettings,
     world: LinkWorld,
@@ -267,10 +285,9 @@ def _around(
                     limits[radio.key] = pointed_limits(
                         permits, run, radio, wanted, omni, try_azimuths=asked.try_azimuths
                     )
-        channels = list(dict.fromkeys(c for radio in own for c in limits[radio.key].permitted_dbm))
-        pixels[station.id] = station_pixels(
-            permits, window, station, channels, client, asked.radius_km, world.ground, television=television
-        )
+        needs = client_needs(own, limits, rules)
+        at = station, needs, rules.client, asked.radius_km, world.ground
+        pixels[station.id] = station_pixels(permits, window, *at, television=television)
     return limits, pixels
 
 
@@ -315,7 +332,8 @@ def _best(
         area.rate_mbps[at], area.radio[at] = service.rate_mbps[better], i
         area.throughput_mbps[at] = service.throughput_mbps[better]
         area.margin_db[index] = np.fmax(area.margin_db[index], service.margin_db)
-        area.unknown[index] |= not_evaluated_around(window, radio, limits[radio.key], index)
+        here = pixels[radio.station.id]
+        area.unknown[index] |= not_evaluated_around(window, radio, limits[radio.key], here)
     return area
 
 
@@ -370,14 +388,26 @@ def _write_maps(
     ]
     (out / "public" if publish else out).mkdir(parents=True, exist_ok=True)
     tags = {"run_id": str(facts["run_id"]), "modes": str(facts["modes"]), "cpe": str(facts["cpe"])}
+    names = {"service_class": code_names("service_class"), "service_channel": _channel_names(chosen)}
     for name, values, nodata, unit, title in layers:
-        more: dict[str, Any] = {"categories": code_names("service_class")} if name == "service_class" else {}
+        more: dict[str, Any] = {"categories": names[name]} if name in names else {}
         if name == "service_margin":
             more["scale_factor"] = 0.01
         data = raster.make_array(values, window.grid, units=unit, nodata=nodata, long_name=title, **more)
         raster.write(out / f"{name}.tif", data, tags=tags, publish=True)
         if publish and name in _PUBLIC:
             raster.write(out / "public" / f"{name}.tif", data, tags=tags, publish=True)
+
+
+def _channel_names(chosen: Sequence[DeviceChannel | None]) -> dict[int, str]:
+    """Names of the values of ``service_channel``: a bond by its first channel, 0 none."""
+    used = [channel for channel in chosen if channel is not None]
+    firsts = {channels_in(channel)[0] for channel in used}
+    named = {
+        first: ", ".join(dict.fromkeys(str(one) for one in used if channels_in(one)[0] == first))
+        for first in sorted(firsts)
+    }
+    return {0: "no service"} | named
 
 
 def _within(inside: NDArray[np.bool_], values: NDArray[Any], nodata: float, dtype: str) -> NDArray[Any]:
@@ -406,6 +436,7 @@ def _facts(
         "stations": len(stations),
         "radios": len(radios),
         "radios_without_channel": sum(one.channel is None for one in services),
+        "pixels_not_evaluated": int((area.unknown & ~served).sum()),
         "area_served_km2": round(float(window.area_km2.ravel()[served].sum()), 2),
         "people_served": people,
         "largest_eirp_dbm": round(max(used), 2) if used else None,

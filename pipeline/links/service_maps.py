@@ -18,7 +18,7 @@ from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.links.base_stations import RadioOf, sector_attenuation_db
 from pipeline.rates.client_radios import ClientRow
 from pipeline.rates.link_budget import eirp_dbm
-from pipeline.rates.link_modes import LinkModes, ModeLevels, desensitisation_db, mode_levels
+from pipeline.rates.link_modes import LinkModes, ModeLevels, desensitisation_db, mode_levels, power_control_db
 
 NO_SERVICE, NOT_EVALUATED_RATE = -1.0, -2.0
 
@@ -26,7 +26,8 @@ NO_SERVICE, NOT_EVALUATED_RATE = -1.0, -2.0
 class StationPixels(NamedTuple):
     """Pixels [n] within the radius of a station: places in the window, distance, bearing, loss by channel.
 
-    ``permitted_dbm``, ``television_dbm``: of a client there, by channel [n]; NaN: not permitted.
+    ``permitted_dbm``, ``television_dbm``: of a client there, by channel [n]; NaN: not permitted, not known.
+    Television is -inf where the station does not reach a client even without any.
     """
 
     pixel: NDArray[np.int64]
@@ -78,6 +79,33 @@ class ServiceRules(NamedTuple):
         return mode_levels(self.table, radio.radio.bandwidth_mhz or radio.width * self.table.bandwidth_mhz)
 
 
+class ClientNeeds(NamedTuple):
+    """What clients of a station need: by channel the largest loss at which one may be reached; their noise.
+
+    ``noise_dbm``: as much at 0 dBi as the noise is in the receiver.
+    """
+
+    largest_loss_db: Mapping[DeviceChannel, float]
+    noise_dbm: float
+
+
+def client_needs(
+    radios: Sequence[RadioOf], limits: Mapping[tuple[str, str], StationLimits], rules: ServiceRules
+) -> ClientNeeds:
+    """The needs of the clients of a station's radios on their axis, without interference."""
+    found: dict[DeviceChannel, float] = {}
+    noise_dbm = math.inf
+    for radio in radios:
+        modes = rules.modes_of(radio)
+        least_dbm = float(modes.level_dbm[0]) if modes.level_dbm.size else math.inf
+        noise_dbm = min(noise_dbm, modes.noise_dbm - rules.client.receive_db)
+        for channel, permitted_dbm in limits[radio.key].permitted_dbm.items():
+            level_dbm = min(filed_dbm(radio), permitted_dbm) + rules.client.receive_db
+            most_db = level_dbm - rules.location_db - least_dbm
+            found[channel] = max(found.get(channel, -math.inf), most_db)
+    return ClientNeeds(found, noise_dbm)
+
+
 def radio_levels_dbm(
     radio: RadioOf, pixels: StationPixels, channel: DeviceChannel, used_dbm: float
 ) -> NDArray[np.float64]:
@@ -115,10 +143,12 @@ def service_of(
     away_db = sector_attenuation_db(radio.sector, pixels.bearing_deg)
     up_dbm = sent_dbm - pixels.loss_db[channel] - away_db + gain_dbi
     television_dbm = np.array([limits.television_dbm.get(channel, -math.inf) + gain_dbi])
-    overload = np.maximum(level_dbm, up_dbm) > modes.max_input_dbm
+    (less_down_db, over_down), (less_up_db, over_up) = (
+        power_control_db(modes, values) for values in (level_dbm, up_dbm)
+    )
     up_dbm = up_dbm - desensitisation_db(modes.noise_dbm, television_dbm)
-    usable_dbm = np.minimum(down_dbm, up_dbm) - rules.location_db
-    usable_dbm = np.where(overload, math.nan, usable_dbm)
+    usable_dbm = np.minimum(down_dbm - less_down_db, up_dbm - less_up_db) - rules.location_db
+    usable_dbm = np.where(over_down | over_up, math.nan, usable_dbm)
     share = radio.station.tdd_share if rules.table.is_tdd else 1.0
     return _rated(modes, channel, (used_dbm, permitted_dbm), usable_dbm, level_dbm, share)
 

@@ -32,6 +32,7 @@ from pipeline.links.link_files import (
     inputs_of,
     run_of_intermediates,
     settings_of,
+    television_gaps,
     world_of,
 )
 from pipeline.links.link_service import LimitedBy, Reason
@@ -63,6 +64,7 @@ from pipeline.links.settlements import (
     read_template,
     template_settings,
 )
+from pipeline.rates.link_budget import erp_dbw
 from pipeline.rates.link_modes import ModeLevels
 from pipeline.territory.places import read_places
 
@@ -127,10 +129,13 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
         raise InputError("no two places are so far apart", field="--pairs", value=asked.pairs)
     candidates = _candidates(settings, world)
     threads = os.cpu_count() or 1
-    found, modes = plan_pairs(places, pairs, template, candidates, settings, world, threads=threads)
+    rules = pair_rules(places, template, candidates, settings, world)
+    found = plan_pairs(pairs, rules, threads=threads)
     histogram = rate_histogram(found.rate_mbps, pairs.ends.d_km)
-    rows = list(_rows(places, pairs, candidates, found, modes, settings.model))
-    facts = facts_of(request._replace(modes=settings.modes.name), settings.modes, world, settings.modes.notes)
+    rows = list(_rows(places, pairs, candidates, found, rules.modes, settings.model))
+    gaps = [place.id for place, known in zip(places, rules.at.television_known(), strict=True) if not known]
+    notes = [*settings.modes.notes, *television_gaps(gaps, "places")]
+    facts = facts_of(request._replace(modes=settings.modes.name), settings.modes, world, notes)
     facts |= {"template": asked.template, "pairs_km": list(range_km), "places": len(places)}
     facts["histogram"] = histogram
     contents: dict[str, bytes | str] = {
@@ -140,7 +145,6 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     layers = _layers(pairs, rows)
     if asked.relay is not None:
         tree = _relay(asked, places, pairs, candidates, found)
-        rules = pair_rules(places, template, candidates, settings, world)
         chains = _relay_rows(places, tree, _chains(tree, pairs, found, rules, assign=request.assign))
         contents["relay.csv"] = csv_text(_RELAY_COLUMNS, chains)
         layers |= _tree_layer(places, tree, chains)
@@ -239,11 +243,16 @@ def _rows(
             "bearing_ab_deg": f"{pairs.ends.bearings_deg[n, 0]:.2f}",
             "bearing_ba_deg": f"{pairs.ends.bearings_deg[n, 1]:.2f}",
             "channel_used": names[c],
+            "erp_dbw": fixed(erp_dbw(float(found.used_dbm[n])), 2),
             "eirp_dbm": fixed(float(found.used_dbm[n]), 2),
+            "permitted_a_dbm": fixed(float(found.permitted_dbm[n, 0]), 2),
+            "permitted_b_dbm": fixed(float(found.permitted_dbm[n, 1]), 2),
             "limited_by": LimitedBy(int(found.limited_by[n])).name.lower(),
             "model_used": "p1812" if found.known[n] else unprofiled,
             "loss_db": fixed(float(found.loss_db[n]), 2),
             "prx_dbm": fixed(float(found.received_dbm[n]), 2),
+            "noise_dbm": fixed(modes[c].noise_dbm, 2),
+            "interference_dbm": fixed(float(found.interference_dbm[n]), 2),
             "cni_db": fixed(float(found.cni_db[n]), 2),
             "mode": modes[c].name[mode] if mode >= 0 else "",
             "rate_mbps": fixed(float(found.rate_mbps[n]), 3),

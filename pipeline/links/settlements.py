@@ -118,8 +118,9 @@ class PlacePairs(NamedTuple):
 class PairsFound(NamedTuple):
     """What each pair [n] gives on its best channel; ``channel`` index of the candidate.
 
-    ``loss_db``, ``used_dbm``, ``received_dbm``, ``cni_db`` from the first place to the second; ``known``:
-    by the model over terrain; ``sight`` [n, 7] as of ``PathSight``.
+    ``loss_db``, ``used_dbm``, ``received_dbm``, ``interference_dbm``, ``cni_db`` from the first place to the
+    second; ``permitted_dbm`` [n, 2] of both; ``known``: by the model over terrain; ``sight`` [n, 7] as of
+    ``PathSight``.
     """
 
     channel: NDArray[np.int64]
@@ -131,7 +132,9 @@ class PairsFound(NamedTuple):
     loss_db: NDArray[np.float64]
     used_dbm: NDArray[np.float64]
     received_dbm: NDArray[np.float64]
+    interference_dbm: NDArray[np.float64]
     cni_db: NDArray[np.float64]
+    permitted_dbm: NDArray[np.float64]
     limited_by: NDArray[np.uint8]
     reason: NDArray[np.uint8]
     known: NDArray[np.bool_]
@@ -225,6 +228,11 @@ class PlacesPermitted(NamedTuple):
     cap_dbm: float
     television_dbm: NDArray[np.float64]
 
+    def television_known(self) -> list[bool]:
+        """Of each place, whether television is known there on all candidates."""
+        unknown = np.isnan(self.television_dbm)
+        return [not unknown[:, place].any() for place in range(unknown.shape[1])]
+
 
 class PairTerms(NamedTuple):
     """What counts for all pairs; ``modes`` of each candidate; ``directions`` None: no credit for pointing."""
@@ -240,37 +248,27 @@ class PairTerms(NamedTuple):
 
 
 class PairWays(NamedTuple):
-    """What pairs [n] give on every candidate: both directions [n, c], together, loss; known and in sight."""
+    """What pairs [n] give on every candidate: both directions [n, c], together, loss; known and in sight.
+
+    ``permitted_dbm`` [n, c] of the first and of the second place.
+    """
 
     there: OneWay
     back: OneWay
     both: TwoWay
+    permitted_dbm: tuple[NDArray[np.float64], NDArray[np.float64]]
     loss_db: NDArray[np.float64]
     known: NDArray[np.bool_]
     sight: NDArray[np.float64]
 
 
-def plan_pairs(
-    places: Sequence[PlaceRow],
-    pairs: PlacePairs,
-    template: LinkTemplate,
-    candidates: Sequence[Candidate],
-    settings: LinkSettings,
-    world: LinkWorld,
-    *,
-    threads: int = 1,
-) -> tuple[PairsFound, list[ModeLevels]]:
-    """The best channel of every pair, both directions, and the modes of each candidate.
-
-    The same for any number of threads.
-    """
-    rules = pair_rules(places, template, candidates, settings, world)
+def plan_pairs(pairs: PlacePairs, rules: PairTerms, *, threads: int = 1) -> PairsFound:
+    """The best channel of every pair, both directions; the same for any number of threads."""
     parts = []
     for first in range(0, len(pairs.places), _PAIRS_A_TIME):
         ways = pair_ways(_some(pairs, slice(first, first + _PAIRS_A_TIME)), rules, threads)
         parts.append(_best_of(ways))
-    found = PairsFound(*(np.concatenate(values) for values in zip(*parts, strict=True)))
-    return found, list(rules.modes)
+    return PairsFound(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
 def pair_rules(
@@ -313,7 +311,8 @@ def at_places(
         return at
     cap_dbm = math.inf
     channels = [(c, one.channel) for c, one in enumerate(candidates) if one.channel is not None]
-    asked = [channel for _, channel in channels] if settings.television else []
+    counts = settings.television and permits.has_fields
+    asked = [channel for _, channel in channels] if counts else []
     lon_deg, lat_deg = np.array([place.lon for place in places]), np.array([place.lat for place in places])
     seen = television_dbuvm(permits.config, television_near(permits, asked, lon_deg, lat_deg))
     for i, place in enumerate(places):
@@ -340,9 +339,10 @@ def pair_ways(pairs: PlacePairs, rules: PairTerms, threads: int = 1) -> PairWays
     source_dbm, user_dbm = (_eirp_dbm(end, template) for end in (template.source, template.user))
     gains_db = [end.gain_dbd + DIPOLE_GAIN_DBI - end.feeder_db for end in (template.source, template.user)]
 
+    permitted = _permitted_dbm(pairs, rules, 0, first), _permitted_dbm(pairs, rules, 1, second)
+
     def way(end: int, sender: NDArray[np.int64], receiver: NDArray[np.int64], filed_dbm: float) -> OneWay:
-        gain_db = gains_db[1 - end]
-        every_dbm = _permitted_dbm(pairs, rules, end, sender)
+        gain_db, every_dbm = gains_db[1 - end], permitted[end]
 
         def of_kind(modes: ModeLevels, own: NDArray[np.int64]) -> OneWay:
             part = np.s_[:, own]
@@ -356,7 +356,8 @@ def pair_ways(pairs: PlacePairs, rules: PairTerms, threads: int = 1) -> PairWays
 
     there = way(0, first, second, source_dbm)
     back = way(1, second, first, user_dbm)
-    return PairWays(there, back, together(there, back, share_of_time(settings)), loss_db, known, sight)
+    both = together(there, back, share_of_time(settings))
+    return PairWays(there, back, both, permitted, loss_db, known, sight)
 
 
 def _permitted_dbm(
@@ -373,7 +374,7 @@ def _permitted_dbm(
 
 
 def _best_of(ways: PairWays) -> PairsFound:
-    there, _, both, loss_db, known, sight = ways
+    there, _, both, permitted, loss_db, known, sight = ways
     best = best_channel(both)
 
     def take(values: NDArray[Any]) -> NDArray[Any]:
@@ -389,7 +390,9 @@ def _best_of(ways: PairWays) -> PairsFound:
         take(loss_db),
         take(there.used_dbm),
         take(there.received_dbm),
+        take(there.interference_dbm),
         take(there.cni_db),
+        np.stack([take(permitted[0]), take(permitted[1])], axis=1),
         take(there.limited_by).astype(np.uint8),
         take(both.reason).astype(np.uint8),
         known,

@@ -20,6 +20,7 @@ from pipeline.links.permitted import (
     ADJACENT_DB,
     Permits,
     above_10_m_db,
+    all_television_dbuvm,
     answering_devices,
     interference_dbm,
     mapped_in,
@@ -28,7 +29,7 @@ from pipeline.links.permitted import (
     television_dbuvm,
     television_near,
 )
-from pipeline.links.service_maps import StationLimits, StationPixels
+from pipeline.links.service_maps import ClientNeeds, StationLimits, StationPixels
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
 from pipeline.query.paws import PawsError
 from pipeline.query.profiles import AntennaHeight, channel_entries, layers_for
@@ -37,12 +38,14 @@ from pipeline.query.results import Run, population_of
 from pipeline.radio.channel_plan import channel_block, channel_centre_mhz, index_of
 from pipeline.rates.client_radios import ClientRow
 from pipeline.rates.link_budget import GenericPath, generic_loss_db
-from pipeline.units import FIELD_TO_POWER_DB
+from pipeline.units import field_dbuvm as dbuvm
 
 # Generic losses are looked up between distances so far apart.
 _STEP_KM = 0.01
 _NEAREST_KM = 1e-3
 _CENTI = 100.0
+# Stations of a channel that together stay so far below the noise of a client count by a bound: 0.005 dB.
+_NEGLIGIBLE_DB = 30.0
 
 
 class ServiceWindow(NamedTuple):
@@ -64,7 +67,7 @@ class ServiceWindow(NamedTuple):
 def service_window(
     permits: Permits, stations: Sequence[BaseStation], client: ClientRow, radius_km: float
 ) -> ServiceWindow:
-    """The window around all stations; InputError where none of it is of the run's grid."""
+    """The window around stations near the run's grid; InputError where none is."""
     facts = permits.database.facts
     try:
         layers = layers_for(facts, AntennaHeight(client.height_m), None)
@@ -73,10 +76,11 @@ def service_window(
     whole = permits.database.rasters[layers[0]["id"]].grid
     reach_px = math.ceil(1000.0 * radius_km * whole.largest_scale() / whole.resolution_m)
     places = np.array([whole.pixel_of(station.lon, station.lat) for station in stations])
-    low = np.maximum(places.min(axis=0) - reach_px, 0)
-    high = np.minimum(places.max(axis=0) + reach_px + 1, whole.shape)
-    if (low >= high).any():
+    near = ((places + reach_px >= 0) & (places - reach_px < whole.shape)).all(axis=1)
+    if not near.any():
         raise InputError("are beyond the grid of the run", field="stations")
+    low = np.maximum(places[near].min(axis=0) - reach_px, 0)
+    high = np.minimum(places[near].max(axis=0) + reach_px + 1, whole.shape)
     rows, cols = slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
     names = [channel_named(str(entry["channel"])) for entry in channel_entries(facts, layers[0])]
     raw = np.minimum.reduce([_read(permits, layer["id"], rows, cols) for layer in layers])
@@ -168,7 +172,7 @@ def station_pixels(
     permits: Permits,
     window: ServiceWindow,
     station: BaseStation,
-    channels: Sequence[DeviceChannel],
+    needs: ClientNeeds,
     client: ClientRow,
     radius_km: float,
     ground: LinkGround | None,
@@ -180,13 +184,14 @@ def station_pixels(
     ``ground``: losses by P.1812 over terrain, of generic land by P.1546 where it is not known; None: all
     generic.
     """
-    whole = Grid(*window.grid)
+    whole, channels = Grid(*window.grid), list(needs.largest_loss_db)
     d_km, bearing_deg = rays_to(
         station.lon, station.lat, whole, slice(0, whole.height), slice(0, whole.width)
     )
     index = np.flatnonzero((d_km <= radius_km) & window.inside)
     far_km, bearings = d_km.ravel()[index], bearing_deg.ravel()[index]
-    losses = _losses(permits, window, station, client, index, far_km, channels, ground)
+    lon_deg, lat_deg = (values.ravel()[index] for values in whole.lonlat_deg())
+    losses = _losses(permits, (lon_deg, lat_deg), station, client, far_km, channels, ground)
     permitted = {channel: _client_dbm(window, channel, index) for channel in channels}
     weight = window.area_km2 if window.people is None else window.people
     return StationPixels(
@@ -194,7 +199,7 @@ def station_pixels(
         bearings,
         losses,
         permitted,
-        _television(permits, window, channels, index, client.height_m)
+        _television(permits, (lon_deg, lat_deg), losses, needs, client.height_m)
         if television
         else _none(channels, index.size),
         np.nan_to_num(weight.ravel()[index]).astype(np.float64),
@@ -202,9 +207,13 @@ def station_pixels(
 
 
 def not_evaluated_around(
-    window: ServiceWindow, radio: RadioOf, limits: StationLimits, index: NDArray[np.int64]
+    window: ServiceWindow, radio: RadioOf, limits: StationLimits, pixels: StationPixels
 ) -> NDArray[np.bool_]:
-    """Pixels [n] of a station where a channel that a radio might take is not evaluated, here or there."""
+    """Pixels [n] of a station where a channel that a radio might take is not evaluated, here or there.
+
+    That television on it is not known counts alike.
+    """
+    index = pixels.pixel
     asked = [radio.channel] if radio.channel is not None else list(window.client)
     found = np.zeros(index.size, np.bool_)
     for channel in asked:
@@ -212,7 +221,8 @@ def not_evaluated_around(
             continue
         parts = [channel] if channel in window.client else list(channels_in(channel))
         raw = [window.client[part].ravel()[index] for part in parts if part in window.client]
-        found |= channel in limits.unknown
+        found |= channel in limits.unknown or math.isnan(limits.television_dbm.get(channel, -math.inf))
+        found |= np.isnan(pixels.television_dbm.get(channel, np.zeros(1)))
         found |= np.any([values == NOT_EVALUATED for values in raw], axis=0)
     return found
 
@@ -234,10 +244,9 @@ def _client_dbm(
 
 def _losses(
     permits: Permits,
-    window: ServiceWindow,
+    places_deg: tuple[NDArray[np.float64], NDArray[np.float64]],
     station: BaseStation,
     client: ClientRow,
-    index: NDArray[np.int64],
     d_km: NDArray[np.float64],
     channels: Sequence[DeviceChannel],
     ground: LinkGround | None,
@@ -254,11 +263,11 @@ def _losses(
         losses[channel] = np.interp(np.log(far_km), np.log(knots), table_db)
     if ground is None or not channels:
         return losses
-    lon_deg, lat_deg = (values.ravel()[index] for values in window.grid.lonlat_deg())
+    lon_deg, lat_deg = places_deg
     ends = link_ends(
-        np.stack([np.full(index.size, station.lon), lon_deg], axis=1),
-        np.stack([np.full(index.size, station.lat), lat_deg], axis=1),
-        np.tile([station.height_m, client.height_m], (index.size, 1)),
+        np.stack([np.full(d_km.size, station.lon), lon_deg], axis=1),
+        np.stack([np.full(d_km.size, station.lat), lat_deg], axis=1),
+        np.tile([station.height_m, client.height_m], (d_km.size, 1)),
     )
     looks = look_along(ground, ends, f_mhz, sight=False, threads=os.cpu_count() or 1)
     return {
@@ -269,44 +278,30 @@ def _losses(
 
 def _television(
     permits: Permits,
-    window: ServiceWindow,
-    channels: Sequence[DeviceChannel],
-    index: NDArray[np.int64],
+    places_deg: tuple[NDArray[np.float64], NDArray[np.float64]],
+    losses: Mapping[DeviceChannel, NDArray[np.float64]],
+    needs: ClientNeeds,
     height_m: float,
 ) -> dict[DeviceChannel, NDArray[np.float64]]:
-    """Level of television at 0 dBi [n] by channel: co-channel, neighbours less the selectivity."""
-    config = permits.config
-    milliwatts = {channel: np.zeros(index.size) for channel in channels}
+    """Level of television at 0 dBi [n] by channel where a client may be reached: as of the point tool."""
+    plan = permits.config.channels
+    reached = {channel: losses[channel] <= needs.largest_loss_db[channel] for channel in losses}
+    milliwatts = {channel: np.zeros(places_deg[0].size) for channel in losses}
     for victim in permits.run.manifest["channels"]["dtt"]:
-        block = channel_block(config.channels, victim)
-        offsets = {one: abs(index_of(block, channel_block(config.channels, one))) for one in channels}
-        near = {one: offset for one, offset in offsets.items() if offset in ADJACENT_DB}
-        field = _field(permits, window, victim) if near else None
-        if field is None:
+        block = channel_block(plan, victim)
+        offsets = {one: abs(index_of(block, channel_block(plan, one))) for one in losses}
+        near = {one: ADJACENT_DB[offset] for one, offset in offsets.items() if offset in ADJACENT_DB}
+        at = np.flatnonzero(np.any([reached[one] for one in near], axis=0)) if near else np.empty(0)
+        if not at.size:
             continue
-        f_mhz = channel_centre_mhz(config.channels, victim)
-        field_dbuvm = field.ravel()[index] + above_10_m_db(height_m, f_mhz)
-        level_dbm = field_dbuvm - FIELD_TO_POWER_DB - 20.0 * math.log10(f_mhz)
-        power = np.nan_to_num(10.0 ** (0.1 * level_dbm))
-        for one, offset in near.items():
-            milliwatts[one] += power * 10.0 ** (-0.1 * ADJACENT_DB[offset])
+        f_mhz = channel_centre_mhz(plan, victim)
+        more_db = above_10_m_db(height_m, f_mhz)
+        negligible_dbm = needs.noise_dbm - _NEGLIGIBLE_DB + min(near.values())
+        lon_deg, lat_deg = places_deg[0][at], places_deg[1][at]
+        negligible_dbuvm = dbuvm(negligible_dbm, f_mhz) - more_db
+        field_dbuvm = all_television_dbuvm(permits, victim, lon_deg, lat_deg, negligible_dbuvm)
+        power = 10.0 ** (0.1 * (field_dbuvm + more_db - dbuvm(0.0, f_mhz)))
+        for one, lost_db in near.items():
+            milliwatts[one][at] += power * 10.0 ** (-0.1 * lost_db)
     with np.errstate(divide="ignore"):
-        return {channel: 10.0 * np.log10(values) for channel, values in milliwatts.items()}
-
-
-def _field(permits: Permits, window: ServiceWindow, channel: int) -> NDArray[np.float64] | None:
-    """Wanted field of a television channel [y, x] in the window; None where the run's fields are not here."""
-    path = permits.run.build / "coverage" / f"ch{channel:02d}.tif"
-    if not path.is_file():
-        return None
-    own = permits.fields.of(path).grid
-    if (own.crs, own.resolution_m) != (window.grid.crs, window.grid.resolution_m):
-        return None
-    row, col = own.offset_px(window.grid)
-    if row < 0 or col < 0 or row + window.grid.height > own.height or col + window.grid.width > own.width:
-        return None
-    rows, cols = slice(row, row + window.grid.height), slice(col, col + window.grid.width)
-    found: NDArray[np.float64] = permits.fields.window(path, rows, cols, ["wanted_dbuvm"])[0].astype(
-        np.float64
-    )
-    return found
+        return {one: np.where(reached[one], 10.0 * np.log10(milliwatts[one]), -math.inf) for one in losses}

@@ -17,16 +17,20 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.blocks import on_threads
 from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles
+from pipeline.coverage.field_bounds import wanted_bounds_dbuvm
 from pipeline.coverage.inputs import ChannelInputs, channel_inputs, planning_of
 from pipeline.coverage.network import load_losses, load_paths, network_of
-from pipeline.coverage.point_fields import point_fields
+from pipeline.coverage.point_fields import point_fields, rays_from
 from pipeline.coverage.receiver_ground import ground_at, load_ground
 from pipeline.coverage.receiver_surroundings import surroundings_at
 from pipeline.errors import InputError
+from pipeline.grid.geodesy import positions_of_places_m
 from pipeline.grid.grid import GEOD, Grid
 from pipeline.grid.raster import read_grid
+from pipeline.terrain.loss_tables import LossTable, has_unknown, unknown_at
 from pipeline.terrain.records import LonLatRaster
 
 _SAME = ("id", "country", "polarisation", "mast", "tile")
@@ -34,7 +38,10 @@ _SAME = ("id", "country", "polarisation", "mast", "tile")
 
 
 class ReceivedStation(NamedTuple):
-    """A station at places [n]: field at the height of the coverage, bearing of the station, true north."""
+    """A station at places [n]: field at the height of the coverage, bearing of the station, true north.
+
+    The field is NaN where it is not known: off the grid of the run, or across land of unknown height.
+    """
 
     id: str
     country: str
@@ -43,13 +50,30 @@ class ReceivedStation(NamedTuple):
     bearing_deg: NDArray[np.float64]
 
 
+class _Places(NamedTuple):
+    """Centres of pixels [n], whether they are of the grid; ground above sea level, surroundings."""
+
+    lon_deg: NDArray[np.float64]
+    lat_deg: NDArray[np.float64]
+    on_grid: NDArray[np.bool_]
+    ground_m: NDArray[np.float64] | None
+    environments: NDArray[np.uint8] | None
+
+
+class _Channel(NamedTuple):
+    """What fields of a channel follow from; loss tables that are not known everywhere, by station."""
+
+    inputs: ChannelInputs
+    with_gaps: dict[int, LossTable]
+
+
 class TelevisionStations:
     """The stations of a run's television channels, read as they are asked for."""
 
     def __init__(self, config: Config, build: Path, channels: Iterable[int]) -> None:
         """``build`` folder of the run's intermediates, ``channels`` its channels of television."""
         self._config, self._build, self._channels = config, build, sorted(channels)
-        self._inputs: dict[int, ChannelInputs] = {}
+        self._inputs: dict[int, _Channel] = {}
 
     @cached_property
     def unknown(self) -> str:
@@ -75,18 +99,42 @@ class TelevisionStations:
         self, channel: int, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
     ) -> list[ReceivedStation]:
         """All stations of a channel at the centres of the pixels around places [n] of the grid."""
-        network, inputs = self._networks[channel], self._inputs_of(channel)
-        lon, lat, on_grid = self._centres_deg(lon_deg, lat_deg)
-        ground_m = None if self._ground is None else ground_at(self._ground, lon, lat)
-        around = surroundings_at(self._config, lon, lat)
+        network, places = self._networks[channel], self._places(lon_deg, lat_deg)
         names = zip(network["id"].values.tolist(), network["country"].values.tolist(), strict=True)
         sites = zip(network["lon_deg"].values, network["lat_deg"].values, strict=True)
         found = []
         for number, ((name, country), site) in enumerate(zip(names, sites, strict=True)):
-            field, _ = point_fields(inputs, number, lon, lat, inputs.receiver.h2_m, ground_m, around)
-            bearing, _, _ = GEOD.inv(lon, lat, np.full(lon.size, site[0]), np.full(lon.size, site[1]))
-            field[~on_grid] = np.nan
-            found.append(ReceivedStation(name, country, channel, field, bearing % 360.0))
+            to = np.full(lon_deg.size, site[0]), np.full(lon_deg.size, site[1])
+            bearing_deg, _, _ = GEOD.inv(places.lon_deg, places.lat_deg, *to)
+            field_dbuvm = self._field_of(channel, number, places)
+            found.append(ReceivedStation(name, country, channel, field_dbuvm, bearing_deg % 360.0))
+        return found
+
+    def sum_at(
+        self,
+        channel: int,
+        lon_deg: NDArray[np.float64],
+        lat_deg: NDArray[np.float64],
+        negligible_dbuvm: float,
+        threads: int = 1,
+    ) -> NDArray[np.float64]:
+        """All stations of a channel together at the same places, in dB(uV/m); NaN where one is unknown.
+
+        Of the weakest, together below ``negligible_dbuvm``, what none of the places exceeds counts.
+        """
+        places = self._places(lon_deg, lat_deg)
+        bounds = 10.0 ** (0.1 * self._bounds_dbuvm(channel, places))
+        order = np.argsort(bounds)
+        weak = np.zeros(bounds.size, np.bool_)
+        weak[order] = np.cumsum(bounds[order]) < 10.0 ** (0.1 * negligible_dbuvm)
+        weak[list(self._inputs_of(channel).with_gaps)] = False
+        power = np.full(lon_deg.size, bounds[weak].sum())
+        each = ((channel, number, places) for number in np.flatnonzero(~weak).tolist())
+        for field_dbuvm in on_threads(self._field_of, each, threads):
+            power += 10.0 ** (0.1 * field_dbuvm)
+        with np.errstate(divide="ignore"):
+            found: NDArray[np.float64] = 10.0 * np.log10(power)
+        found[~places.on_grid] = np.nan
         return found
 
     def countries(self) -> Counter[str]:
@@ -111,24 +159,46 @@ class TelevisionStations:
     def _servers(self, channel: int) -> Path:
         return self._build / "coverage" / f"ch{channel:02d}_servers.json"
 
-    def _inputs_of(self, channel: int) -> ChannelInputs:
+    def _field_of(self, channel: int, number: int, places: _Places) -> NDArray[np.float64]:
+        """Field of a station of a channel at places [n], NaN unknown."""
+        inputs, with_gaps = self._inputs_of(channel)
+        at = places.lon_deg, places.lat_deg
+        around = places.ground_m, places.environments
+        field_dbuvm, d_km = point_fields(inputs, number, *at, inputs.receiver.h2_m, *around)
+        known = places.on_grid
+        if number in with_gaps:
+            known = known & ~unknown_at(with_gaps[number], d_km, rays_from(inputs, number, *at)[1])
+        return np.where(known, field_dbuvm, np.nan)
+
+    def _bounds_dbuvm(self, channel: int, places: _Places) -> NDArray[np.float64]:
+        """What the field of each station of a channel does not exceed at any of some places."""
+        positions_m = positions_of_places_m(places.lon_deg, places.lat_deg)
+        centre_m = 0.5 * (positions_m.min(axis=1) + positions_m.max(axis=1))
+        apart_m = np.linalg.norm(positions_m - centre_m[:, np.newaxis], axis=0)
+        found: NDArray[np.float64] = wanted_bounds_dbuvm(
+            self._inputs_of(channel).inputs, centre_m, 1e-3 * float(apart_m.max(initial=0.0))
+        )
+        return found
+
+    def _inputs_of(self, channel: int) -> _Channel:
         if channel not in self._inputs:
             network, config = self._networks[channel], self._config
             paths = load_paths(config, self._build, network)
             losses = load_losses(config, self._build, network)
             planning = planning_of(config, network, channel)
-            self._inputs[channel] = channel_inputs(network, paths, planning, config, channel, losses=losses)
+            inputs = channel_inputs(network, paths, planning, config, channel, losses=losses)
+            with_gaps = {t: table for t, table in enumerate(losses) if has_unknown(table)}
+            self._inputs[channel] = _Channel(inputs, with_gaps)
         return self._inputs[channel]
 
-    def _centres_deg(
-        self, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-        """Centres of the pixels around places [n], and whether these are of the grid."""
+    def _places(self, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> _Places:
+        """Centres of the pixels around places [n]."""
         grid = self._grid
         row, col = map(np.floor, grid.row_col(*grid.from_lonlat().transform(lon_deg, lat_deg)))
         lon, lat = grid.to_lonlat().transform(*grid.xy_m(row + 0.5, col + 0.5))
         on_grid = (row >= 0) & (row < grid.height) & (col >= 0) & (col < grid.width)
-        return np.asarray(lon), np.asarray(lat), on_grid
+        ground_m = None if self._ground is None else ground_at(self._ground, lon, lat)
+        return _Places(lon, lat, on_grid, ground_m, surroundings_at(self._config, lon, lat))
 
 
 def _of_run(path: Path, channel: int) -> list[tuple[object, ...]]:

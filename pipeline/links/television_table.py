@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -31,8 +32,8 @@ TELEVISION_COLUMNS = (
 def television_rows(link: LinkFound, settings: LinkSettings, world: LinkWorld) -> Iterator[dict[str, object]]:
     """A row for each station at each receiving end, the strongest first; none where television is left out.
 
-    Levels add up to ``interference_dbm``. A station without an id is the network received best, where the
-    stations of the run cannot be had.
+    Levels add up to ``interference_dbm``; those that are not known are empty, and last. A station without an
+    id is the network received best, where the stations of the run cannot be had.
     """
     permits, ends, row = world.permits, link.ends, link.row
     if permits is None or ends is None or not (settings.television and permits.has_fields):
@@ -43,7 +44,7 @@ def television_rows(link: LinkFound, settings: LinkSettings, world: LinkWorld) -
         sides.insert(0, ("a", end_of(row, "a"), (row.a_lon, row.a_lat), bearings[0]))
     for name, end, place, bearing in sides:
         found = list(_at_end(permits, link, pointed(end, bearing), np.array([place], float)))
-        for level_dbm, cells in sorted(found, key=lambda one: -one[0]):
+        for level_dbm, cells in sorted(found, key=lambda one: -np.nan_to_num(one[0], nan=-math.inf)):
             yield dict(zip(TELEVISION_COLUMNS, (row.id, name, *cells, fixed(level_dbm, 2)), strict=True))
 
 
@@ -63,6 +64,6 @@ def _at_end(
             lost_db = float(np.nan_to_num(attenuation_db(receiver, one.bearing_deg, f_mhz))[0])
             selectivity_db = ADJACENT_DB[offset]
             level_dbm = power_dbm(field_dbuvm, f_mhz) + receiver.gain_dbi - lost_db - selectivity_db
-            if np.isfinite(level_dbm):
+            if level_dbm != -math.inf:
                 numbers = (fixed(field_dbuvm, 2), fixed(lost_db, 2), fixed(selectivity_db, 1))
                 yield level_dbm, (channel, one.id, one.country, victim, *numbers)

@@ -246,6 +246,18 @@ def desensitisation_db(noise_dbm: float, interference_dbm: NDArray[np.float64]) 
     return 10.0 * np.log10(1.0 + 10.0 ** (0.1 * (interference_dbm - noise_dbm)))
 
 
+def power_control_db(
+    modes: ModeLevels, received_dbm: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """By how much transmitters go down above the largest input, in whole steps; where that is not enough."""
+    step_db = modes.control_step_db
+    with np.errstate(invalid="ignore"):
+        over_db = np.maximum(received_dbm - modes.max_input_dbm, 0.0)
+        back_db = np.ceil(over_db / step_db - 1e-9) * step_db
+        overload = back_db > modes.control_db
+    return np.where(overload | np.isnan(back_db), 0.0, back_db), overload
+
+
 def rate_levels(
     modes: ModeLevels,
     level_dbm: NDArray[np.float64],

@@ -27,6 +27,7 @@ MODULES = (
     "rr941",
     "italy",
     "what_if",
+    "white_space",
 )
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parents[1]

@@ -88,18 +88,20 @@ def run(ridge_run: Path) -> Path:
 
 
 def _television(folder: Path) -> None:
-    """A field that rises eastwards in channel 23, as the job coverage would have it."""
+    """A field that rises eastwards in channel 23, nothing in the others, as the job coverage has maps."""
     layer = folder / "results/tiny/latest/public/max_eirp_fixed30_ch21.tif"
     with rasterio.open(layer) as source:
         profile = source.profile | {"dtype": "float32", "nodata": math.nan, "count": 1, "driver": "GTiff"}
-    place = folder / "build/tiny/coverage/ch23.tif"
-    place.parent.mkdir(parents=True, exist_ok=True)
+    place = folder / "build/tiny/coverage"
+    place.mkdir(parents=True, exist_ok=True)
     field = np.tile(np.linspace(0.0, 60.0, profile["width"], dtype=np.float32), (profile["height"], 1))
     for name in ("blockxsize", "blockysize", "tiled", "interleave"):
         profile.pop(name, None)
-    with rasterio.open(place, "w", **profile) as sink:
-        sink.write(field, 1)
-        sink.set_band_description(1, "wanted_dbuvm")
+    manifest = json.loads((folder / "results/tiny/latest/manifest.json").read_text())
+    for channel in manifest["channels"]["dtt"]:
+        with rasterio.open(place / f"ch{channel:02d}.tif", "w", **profile) as sink:
+            sink.write(field if channel == 23 else np.full_like(field, -200.0), 1)
+            sink.set_band_description(1, "wanted_dbuvm")
 
 
 def serve(*options: str, stations: str = "stations.yaml", out: str = "out"):

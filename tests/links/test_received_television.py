@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 from pyproj import Geod, Transformer
 from typer.testing import CliRunner
 
@@ -53,12 +54,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def links_json(folder: Path, **cells: object) -> tuple[dict[str, str], list[str]]:
+def links_json(
+    folder: Path, options: tuple[str, ...] = (), **cells: object
+) -> tuple[dict[str, str], list[str]]:
     """The row of a link of 20 dBm on channel 23, and the notes."""
     row = LINK | {"id": "x", "channel": 23, "a_eirp_dbm": 20, "a_height_m": 10, "b_height_m": 10} | cells
     (folder / "one.csv").write_text(",".join(row) + "\n" + ",".join(map(str, row.values())) + "\n")
     line = ["links", "one.csv", "--results", "results/tiny/latest", "--model", "p1546", "--out", "out"]
-    done = CliRunner().invoke(app, line)
+    done = CliRunner().invoke(app, [*line, *options])
     assert done.exit_code == 0, (done.output, done.exception)
     with (folder / "out/links.csv").open(encoding="utf-8", newline="") as stream:
         (found,) = csv.DictReader(stream)
@@ -111,13 +114,80 @@ def test_all_stations_of_the_register_count_those_abroad_too(
 
 
 def test_a_register_that_is_not_the_run_s_is_said(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the maps have the network received best; a map that is not there is no proof of no television."""
     monkeypatch.chdir(run)
     before = (run / "register.csv").read_text()
     (run / "register.csv").write_text(before.replace("\nwest,", "\nother,"))
+    strong = {"b_gain_dbi": 40, "sensitivity_dbm": -150}
     try:
-        row, notes = links_json(run, b_gain_dbi=GAIN_DBI)
+        unknown, notes = links_json(run, **strong)
+        alone, _ = links_json(run, options=("--interference", "none"), **strong)
+        with rasterio.open(run / "build/tiny/coverage/ch23.tif") as source:
+            profile, nothing = source.profile, np.full((source.count, *source.shape), -200.0, np.float32)
+            names = source.descriptions
+        manifest = json.loads((run / "results/tiny/latest/manifest.json").read_text())
+        for channel in {21, 22, 24, 25} & set(manifest["channels"]["dtt"]):
+            with rasterio.open(run / f"build/tiny/coverage/ch{channel}.tif", "w", **profile) as sink:
+                sink.write(nothing)
+                sink.descriptions = names
+        row, _ = links_json(run, b_gain_dbi=GAIN_DBI)
     finally:
         (run / "register.csv").write_text(before)
     assert any(n.startswith("TELEVISION_NOT_COUNTED") and "no longer that of the run" in n for n in notes)
-    served = interference_dbm({"home"}, None)
-    assert float(row["interference_dbm"]) == pytest.approx(served, abs=0.02)
+    assert (alone["reason"], unknown["reason"]) == ("ok", "television_unknown")
+    assert (unknown["television_unknown"], unknown["mode"], unknown["d_max_km"]) == ("b", "", "")
+    assert any(note.startswith("TELEVISION_UNKNOWN 1 links (x)") for note in notes)
+    assert float(row["interference_dbm"]) == pytest.approx(interference_dbm({"home"}, None), abs=0.02)
+
+
+def test_off_the_grid_television_is_not_known(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every station is named with an empty level, and the rate of a link that would have one is none."""
+    monkeypatch.chdir(run)
+    more = {"b_lon": 15.5, "b_lat": 46.06, "a_height_m": 30, "b_height_m": 30}
+    more |= {"a_eirp_dbm": 36, "b_gain_dbi": 40, "sensitivity_dbm": -150}
+    row, notes = links_json(run, **more)
+    assert (row["reason"], row["television_unknown"]) == ("television_unknown", "b")
+    assert any(note.startswith("TELEVISION_UNKNOWN") for note in notes)
+    with (run / "out/links_television.csv").open(encoding="utf-8", newline="") as stream:
+        told = list(csv.DictReader(stream))
+    assert len(told) == len(STATIONS) - 1
+    assert all(line["level_dbm"] == line["field_dbuvm"] == "" for line in told)
+    assert links_json(run, options=("--interference", "none"), **more)[0]["reason"] == "ok"
+
+
+def test_maps_count_at_clients_what_single_links_count(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Margins at pixel centres within 0.05 dB, of pixels that have service without television."""
+    monkeypatch.chdir(run)
+    with rasterio.open("results/tiny/latest/public/max_eirp_fixed30_ch23.tif") as source:
+        raw, transform, crs = source.read(1), source.transform, source.crs
+    to_deg = Transformer.from_crs(crs, 4326, always_xy=True)
+    centre = np.s_[30:60, 40:80]
+    row, col = np.unravel_index(np.argmax(raw[centre]), raw[centre].shape)
+    lon, lat = to_deg.transform(*(transform @ (col + 40.5, row + 30.5)))
+    sector = '{id: A, gain_dbi: 10.0, power_dbm: 30.0, radios: [{id: "1", channel: 23}]}'
+    station = f"  - {{id: m, lon: {lon:.8f}, lat: {lat:.8f}, height_m: 30.0, sectors: [{sector}]}}\n"
+    (run / "one.yaml").write_text("stations:\n" + station)
+    maps = {}
+    for word in ("none", "dtt"):
+        line = ["basestation", "one.yaml", "--results", "results/tiny/latest", "--out", word]
+        line += ["--radius-km", "8", "--model", "p1546", "--interference", word]
+        assert CliRunner().invoke(app, line).exit_code == 0
+        with rasterio.open(f"{word}/service_margin.tif") as source:
+            maps[word], transform = 0.01 * source.read(1), source.transform
+    rows, cols = np.nonzero(maps["none"] >= 0.0)
+    lost = maps["none"][rows, cols] - maps["dtt"][rows, cols]
+    assert rows.size > 30
+    assert lost.max() > 3.0
+    head = "id,a_lon,a_lat,b_lon,b_lat,channel,a_power_dbm,a_gain_dbi,b_power_dbm,b_gain_dbi,"
+    head += "a_height_m,b_height_m"
+    lines = []
+    for n in np.random.default_rng(5).choice(rows.size, 30, replace=False).tolist():
+        place = to_deg.transform(*(transform @ (cols[n] + 0.5, rows[n] + 0.5)))
+        lines.append(f"{n},{lon:.8f},{lat:.8f},{place[0]:.8f},{place[1]:.8f},23,30,10,20,9,30,10")
+    (run / "many.csv").write_text("\n".join([head, *lines]) + "\n")
+    line = ["links", "many.csv", "--results", "results/tiny/latest", "--model", "p1546", "--out", "many"]
+    assert CliRunner().invoke(app, [*line, "--modes", "sm2405_a8"]).exit_code == 0
+    with (run / "many/links.csv").open(encoding="utf-8", newline="") as stream:
+        for found in csv.DictReader(stream):
+            n = int(found["id"])
+            assert maps["dtt"][rows[n], cols[n]] == pytest.approx(float(found["margin_db"]), abs=0.05)
