@@ -27,7 +27,7 @@ from pipeline.files import (
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import LONLAT
 from pipeline.links.link_rows import LinkRow, beyond_a5_3, read_links_table
-from pipeline.links.link_table import channel_rows, merged, row_of, television_unknown
+from pipeline.links.link_table import channel_rows, has_television_gap, merged, row_of
 from pipeline.links.link_terrain import ground_of_links, profile_of_link
 from pipeline.links.link_world import LINK_MODELS, TDD_SHARE, LinkSettings, LinkWorld
 from pipeline.links.mutual_interference import Disturbed
@@ -114,11 +114,7 @@ def links_command(links: Path, request: LinkRequest) -> None:
         merged(one, row_of(link, beside.found.get(i)))
         for i, (one, link) in enumerate(zip(cells, found, strict=True))
     ]
-    gaps = [
-        link.row.id
-        for link in every
-        if any(television_unknown(link, at) for at in range(len(link.candidates)))
-    ]
+    gaps = [link.row.id for link in every if has_television_gap(link)]
     notes = [*settings.modes.notes, *warned, *beside.notes, *television_gaps(gaps, "links")]
     document = facts_of(request, settings.modes, world, notes) | {"links": table}
     contents: dict[str, bytes | str] = {

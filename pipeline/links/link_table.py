@@ -79,6 +79,11 @@ def television_unknown(found: LinkFound, candidate: int) -> str:
     return " ".join(end for end, way in asked.items() if math.isnan(way.interference_dbm[candidate]))
 
 
+def has_television_gap(found: LinkFound) -> bool:
+    """Whether television is not known on a candidate at an end."""
+    return any(television_unknown(found, candidate) for candidate in range(len(found.candidates)))
+
+
 def beside_columns(beside: Disturbed | None, modes: Sequence[str]) -> dict[str, object]:
     """What is left of a link beside all others: interference at B, carrier to all of it, mode and rate."""
     names = ("i_links_dbm", "cni_all_db", "mode_all", "rate_all_mbps")

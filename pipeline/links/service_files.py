@@ -401,13 +401,11 @@ def _write_maps(
 
 def _channel_names(chosen: Sequence[DeviceChannel | None]) -> dict[int, str]:
     """Names of the values of ``service_channel``: a bond by its first channel, 0 none."""
-    used = [channel for channel in chosen if channel is not None]
-    firsts = {channels_in(channel)[0] for channel in used}
-    named = {
-        first: ", ".join(dict.fromkeys(str(one) for one in used if channels_in(one)[0] == first))
-        for first in sorted(firsts)
-    }
-    return {0: "no service"} | named
+    named = {0: "no service"}
+    for channel in dict.fromkeys(one for one in chosen if one is not None):
+        first = channels_in(channel)[0]
+        named[first] = f"{named[first]}, {channel}" if first in named else str(channel)
+    return named
 
 
 def _within(inside: NDArray[np.bool_], values: NDArray[Any], nodata: float, dtype: str) -> NDArray[Any]:

@@ -128,16 +128,15 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     if not len(pairs.places):
         raise InputError("no two places are so far apart", field="--pairs", value=asked.pairs)
     candidates = _candidates(settings, world)
-    threads = os.cpu_count() or 1
     rules = pair_rules(places, template, candidates, settings, world)
-    found = plan_pairs(pairs, rules, threads=threads)
+    found = plan_pairs(pairs, rules, threads=os.cpu_count() or 1)
     histogram = rate_histogram(found.rate_mbps, pairs.ends.d_km)
     rows = list(_rows(places, pairs, candidates, found, rules.modes, settings.model))
-    gaps = [place.id for place, known in zip(places, rules.at.television_known(), strict=True) if not known]
+    gaps = [places[i].id for i, known in enumerate(rules.at.television_known()) if not known]
     notes = [*settings.modes.notes, *television_gaps(gaps, "places")]
     facts = facts_of(request._replace(modes=settings.modes.name), settings.modes, world, notes)
     facts |= {"template": asked.template, "pairs_km": list(range_km), "places": len(places)}
-    facts["histogram"] = histogram
+    facts |= {"histogram": histogram}
     contents: dict[str, bytes | str] = {
         "links.csv": csv_text(list(rows[0]), rows),
         "histogram.csv": csv_text(list(histogram[0]), histogram),

@@ -30,7 +30,8 @@ from pipeline.errors import InputError
 from pipeline.grid.geodesy import positions_of_places_m
 from pipeline.grid.grid import GEOD, Grid
 from pipeline.grid.raster import read_grid
-from pipeline.terrain.loss_tables import LossTable, has_unknown, unknown_at
+from pipeline.terrain.loss_tables import UNKNOWN, LossTable
+from pipeline.terrain.polar_nodes import node_km
 from pipeline.terrain.records import LonLatRaster
 
 _SAME = ("id", "country", "polarisation", "mast", "tile")
@@ -167,7 +168,7 @@ class TelevisionStations:
         field_dbuvm, d_km = point_fields(inputs, number, *at, inputs.receiver.h2_m, *around)
         known = places.on_grid
         if number in with_gaps:
-            known = known & ~unknown_at(with_gaps[number], d_km, rays_from(inputs, number, *at)[1])
+            known = known & ~_unknown_at(with_gaps[number], d_km, rays_from(inputs, number, *at)[1])
         return np.where(known, field_dbuvm, np.nan)
 
     def _bounds_dbuvm(self, channel: int, places: _Places) -> NDArray[np.float64]:
@@ -187,7 +188,7 @@ class TelevisionStations:
             losses = load_losses(config, self._build, network)
             planning = planning_of(config, network, channel)
             inputs = channel_inputs(network, paths, planning, config, channel, losses=losses)
-            with_gaps = {t: table for t, table in enumerate(losses) if has_unknown(table)}
+            with_gaps = {t: table for t, table in enumerate(losses) if _has_unknown(table)}
             self._inputs[channel] = _Channel(inputs, with_gaps)
         return self._inputs[channel]
 
@@ -208,3 +209,25 @@ def _of_run(path: Path, channel: int) -> list[tuple[object, ...]]:
 
 def _of_register(network: xr.Dataset) -> list[tuple[object, ...]]:
     return list(zip(*(network[name].values.tolist() for name in _SAME), strict=True))
+
+
+def _has_unknown(table: LossTable) -> bool:
+    """Whether some wanted loss of a mast is not known."""
+    return bool((table.codes[0] == UNKNOWN).any())
+
+
+def _unknown_at(
+    table: LossTable, d_km: NDArray[np.float64], azimuth_deg: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Whether one of the four nodes around places [n] has a wanted loss that is not known."""
+    radials, ranges = table.codes.shape[1:]
+    around = radials * table.step_deg > 360.0 - 1e-6
+    bearing = ((azimuth_deg - table.first_deg) % 360.0) / table.step_deg
+    low = np.minimum(bearing.astype(np.int64), radials - 1)
+    high = (low + 1) % radials if around else np.minimum(low + 1, radials - 1)
+    after = np.clip(np.searchsorted(node_km(table.ranges), d_km), 1, ranges - 1)
+    found: NDArray[np.bool_] = np.any(
+        [table.codes[0, radial, node] == UNKNOWN for radial in (low, high) for node in (after - 1, after)],
+        axis=0,
+    )
+    return found

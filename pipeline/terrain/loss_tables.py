@@ -251,28 +251,6 @@ def require_known(
         raise unknown_path(mast, lon_deg[place], lat_deg[place], "territory")
 
 
-def has_unknown(table: LossTable) -> bool:
-    """Whether some wanted loss of a mast is not known."""
-    return bool((table.codes[0] == UNKNOWN).any())
-
-
-def unknown_at(
-    table: LossTable, d_km: NDArray[np.float64], azimuth_deg: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """Whether one of the four nodes around places [n] has a wanted loss that is not known."""
-    radials, ranges = table.codes.shape[1:]
-    around = radials * table.step_deg > 360.0 - 1e-6
-    bearing = ((azimuth_deg - table.first_deg) % 360.0) / table.step_deg
-    low = np.minimum(bearing.astype(np.int64), radials - 1)
-    high = (low + 1) % radials if around else np.minimum(low + 1, radials - 1)
-    after = np.clip(np.searchsorted(node_km(table.ranges), d_km), 1, ranges - 1)
-    found: NDArray[np.bool_] = np.any(
-        [table.codes[0, radial, node] == UNKNOWN for radial in (low, high) for node in (after - 1, after)],
-        axis=0,
-    )
-    return found
-
-
 @kernel
 def _fill_radials(
     ground: ProfileGround,
