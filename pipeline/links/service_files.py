@@ -370,6 +370,7 @@ def _write_maps(
     order = {station.id: i for i, station in enumerate(stations, start=1)}
     station = np.array([0, *(order[one.station.id] for one in radios)], np.uint16)
     margin = np.nan_to_num(np.clip(100.0 * area.margin_db.reshape(shape), -32767, 32767), nan=-32768)
+    margin_db = _within(inside, margin, -32768, "int16")
     rates = np.where(unknown, NOT_EVALUATED_RATE, np.where(rate > 0.0, rate, NO_SERVICE))
     classes[unknown] = 254
     radio = np.where(inside, radio, -1) + 1
@@ -378,13 +379,7 @@ def _write_maps(
         ("service_class", _within(inside, classes, 255, "uint8"), 255, "", "class of the rate"),
         ("service_channel", _within(inside, number[radio], 255, "uint8"), 255, "", "channel used"),
         ("service_station", station[radio], 0, "", "station, by its place in the file"),
-        (
-            "service_margin",
-            _within(inside, margin, -32768, "int16"),
-            -32768,
-            "dB",
-            "margin to the least mode",
-        ),
+        ("service_margin", margin_db, -32768, "dB", "margin to the least mode"),
     ]
     (out / "public" if publish else out).mkdir(parents=True, exist_ok=True)
     tags = {"run_id": str(facts["run_id"]), "modes": str(facts["modes"]), "cpe": str(facts["cpe"])}

@@ -123,7 +123,6 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     settings = settings if asked.modes is not None else template_settings(template, settings)
     range_km = pair_range(asked.pairs)
     places, world = _places_in_world(asked, request)
-    _check_roles(asked, places)
     pairs = pairs_in_range(places, range_km, template, asked.max_pairs)
     if not len(pairs.places):
         raise InputError("no two places are so far apart", field="--pairs", value=asked.pairs)
@@ -136,7 +135,7 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     notes = [*settings.modes.notes, *television_gaps(gaps, "places")]
     facts = facts_of(request._replace(modes=settings.modes.name), settings.modes, world, notes)
     facts |= {"template": asked.template, "pairs_km": list(range_km), "places": len(places)}
-    facts |= {"histogram": histogram}
+    facts["histogram"] = histogram
     contents: dict[str, bytes | str] = {
         "links.csv": csv_text(list(rows[0]), rows),
         "histogram.csv": csv_text(list(histogram[0]), histogram),
@@ -187,6 +186,7 @@ def _places_in_world(asked: PlacesRequest, request: LinkRequest) -> tuple[list[P
         world = world_of(request, _corners(places))
     if len(places) < 2:
         raise InputError("leaves fewer than two places", field="--min-population", value=asked.min_population)
+    _check_roles(asked, places)
     run = run_of_intermediates(request) if request.pointing else None
     return places, world._replace(pointing=run)
 
