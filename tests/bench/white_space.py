@@ -20,7 +20,7 @@ from tests.jobs import run_from
 from tests.tiny import CONFIG, write_register
 
 # Elevations of 90 m around the middle, in degrees.
-MIDDLE_DEG, HALF_LON_DEG, HALF_LAT_DEG, STEP_DEG = (14.2, 46.1), 1.2, 0.9, 1.0 / 1200.0
+MIDDLE_DEG, HALF_LON_DEG, HALF_LAT_DEG, STEP_DEG = (14.2, 46.1), 1.6, 1.2, 1.0 / 1200.0
 PIXEL_M, SIDE_PX = 100.0, 640
 STATION = """stations:
   - id: mast
@@ -89,9 +89,9 @@ def write_television(rng: np.random.Generator) -> None:
 
 
 def write_settlements(path: Path, count: int, rng: np.random.Generator) -> None:
-    """Settlements all over the terrain but for its edge."""
+    """Settlements on 25,000 km2: about 220,000 pairs of 2,000 within 30 km."""
     lon, lat = (
-        middle + half * rng.uniform(-0.85, 0.85, count)
+        middle + half * rng.uniform(-0.63, 0.63, count)
         for middle, half in zip(MIDDLE_DEG, (HALF_LON_DEG, HALF_LAT_DEG), strict=True)
     )
     rows = [f"v{n},{x:.5f},{y:.5f}" for n, (x, y) in enumerate(zip(lon, lat, strict=True))]

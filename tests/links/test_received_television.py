@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import rasterio
 from pyproj import Geod, Transformer
+from rasterio.transform import from_origin
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
@@ -191,3 +192,35 @@ def test_maps_count_at_clients_what_single_links_count(run: Path, monkeypatch: p
         for found in csv.DictReader(stream):
             n = int(found["id"])
             assert maps["dtt"][rows[n], cols[n]] == pytest.approx(float(found["margin_db"]), abs=0.05)
+
+
+@pytest.mark.slow
+def test_paths_by_p1812_are_read_as_the_maps_read_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One station: its level in a receiver is that of the map."""
+    monkeypatch.chdir(tmp_path)
+    heights = np.full((240, 300), 200.0, np.float32)
+    heights[:, 132] = 400.0
+    place = {"crs": "EPSG:4326", "transform": from_origin(12.8, 47.2, 0.01, 0.01)}
+    with rasterio.open(
+        "dem.tif", "w", driver="GTiff", height=240, width=300, count=1, dtype="float32", **place
+    ) as sink:
+        sink.write(heights, 1)
+    write_register(tmp_path / "register.csv", [("home", 14.02, 46.10, 23, 1.0)])
+    text = CONFIG.replace('"21-30"', "23").replace("registers:", "terrain: {dem: [dem.tif]}\nregisters:", 1)
+    (tmp_path / "tiny.yaml").write_text(text + "propagation: {coverage_model: p1812}\n")
+    publish(tmp_path / "tiny.yaml")
+    plan = load_plan("tiny.yaml")
+    run_from("territory", "tiny.yaml", plan.build)
+    for tile in plan.tiles:
+        for job in ("terrain", "losses"):
+            run_from(job, "tiny.yaml", plan.build, tile=tile)
+    run_from("coverage", "tiny.yaml", plan.build, channel=23)
+    with rasterio.open("build/tiny/coverage/ch23.tif") as source:
+        at = Transformer.from_crs(4326, source.crs, always_xy=True).transform(LINK["b_lon"], LINK["b_lat"])
+        (wanted,) = next(source.sample([at], 1))
+    row, notes = links_json(tmp_path, b_gain_dbi=GAIN_DBI)
+    assert any(note.startswith("TELEVISION all") for note in notes)
+    expected = wanted - 77.216 - 20.0 * math.log10(490.0) + GAIN_DBI
+    assert float(row["interference_dbm"]) == pytest.approx(expected, abs=0.02)
