@@ -27,7 +27,6 @@ MODULES = (
     "rr941",
     "italy",
     "what_if",
-    "white_space",
 )
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parents[1]
