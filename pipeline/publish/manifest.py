@@ -15,7 +15,6 @@ from pipeline.config.base import unverified
 from pipeline.config.bonds import channel_named, plain_channel
 from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles
-from pipeline.config.services import Service
 from pipeline.coordination.radar.cr372_register import doubts_of
 from pipeline.dtt.calibration import calibration_notice
 from pipeline.grid.layer_files import layer_file
@@ -30,7 +29,7 @@ from pipeline.propagation.models import model_named
 from pipeline.publish.protection_facts import overload_state, protection_entry
 from pipeline.publish.query_facts import query_facts
 from pipeline.publish.release import utc_period, validity
-from pipeline.radio.allocations import is_partial, open_channels
+from pipeline.publish.service_facts import service_facts
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.limiting_channels import offsets_narrowed, offsets_notice
 from pipeline.reference.ratios import building_loss_db
@@ -43,7 +42,6 @@ from pipeline.rows.text_records import own_rows
 from pipeline.services.pmse.pmse_register import active_between
 from pipeline.services.pmse.pmse_register import summary as summary_of_bookings
 from pipeline.services.product import product_statement
-from pipeline.services.table import service_bits
 from pipeline.shipped import TABLES, repository_path, shipped
 from pipeline.terrain.height_files import knows_terrain, terrain_notice
 from pipeline.terrain.loss_tables import profile_steps_km
@@ -157,29 +155,6 @@ def software(config: Config) -> dict[str, object]:
         "lock_sha256": file_sha256(lock) if lock.is_file() else None,
         "code": {job: code_of(config, job) for job in JOBS},
     }
-
-
-def service_facts(config: Config) -> dict[str, object]:
-    """How the services are treated, their bits in ``eval_flags``, and which are not evaluated."""
-    entries = {name: service_entry(name, service) for name, service in config.services.items()}
-    left_out = [
-        name
-        for name, service in config.services.items()
-        if service.applicable and service.status != "evaluate"
-    ]
-    return {
-        "services": list(entries.values()),
-        "service_bits": service_bits(),
-        "not_evaluated": [entries[name] for name in left_out],
-        "partial": is_partial(config),
-        "study": config.study,
-        "channels_of_incumbents_not_evaluated": open_channels(config),
-    }
-
-
-def service_entry(name: str, service: Service) -> dict[str, object]:
-    """How one service is treated."""
-    return {"service": name, **service.model_dump(include={"status", "applicable", "reason"})}
 
 
 def area_entries(config: Config) -> list[dict[str, object]]:

@@ -39,19 +39,12 @@ from pipeline.reference.arns_systems import (
 )
 from pipeline.registers.named_registers import read_stations
 from pipeline.registers.stations import AeronauticalRow
-from pipeline.services.base import (
-    BlockLimit,
-    ServiceContext,
-    ServiceLimit,
-    forbid,
-    lower,
-    remarks_without_section,
-    unlimited,
-)
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, forbid, lower, unlimited
 from pipeline.services.coarsening import places_shown_deg
 from pipeline.services.placing import ReceiverCriteria, emission_of
 from pipeline.services.points import explain_points, prepare_points
 from pipeline.services.protected_receivers import ProtectedReceiver
+from pipeline.services.sections import remarks_without_section
 from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 

@@ -185,12 +185,3 @@ def check_channels(config: Config, field: str, file: Path | None, channels: Iter
             value=missing[0],
             allowed=f"{min(known)} to {max(known)}",
         )
-
-
-def remarks_without_section(service: ServiceRow, config: Config) -> Iterator[str]:
-    """A line of `channelmaps validate` where a service to evaluate has no section under ``incumbents``."""
-    name = service.name
-    evaluated = name in config.services and config.services[name].evaluated
-    if evaluated and getattr(config.incumbents, name, None) is None:
-        where = " in the bands allocated to it" if service.own_band else ""
-        yield f"  no numbers    {name}: incumbents.{name} is missing, so no pixel will be evaluated{where}"

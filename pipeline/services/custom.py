@@ -33,15 +33,7 @@ from pipeline.registers.areas import ChannelArea, read_receiver_areas
 from pipeline.registers.named_registers import read_stations
 from pipeline.registers.stations import ReceiverRow
 from pipeline.services.area_distances import AreaDistances, area_distances, is_at_coast
-from pipeline.services.base import (
-    BlockLimit,
-    ServiceContext,
-    ServiceLimit,
-    limits_within,
-    lower,
-    remarks_without_section,
-    unlimited,
-)
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, limits_within, lower, unlimited
 from pipeline.services.placing import (
     ReceiverCriteria,
     emission_of,
@@ -49,13 +41,8 @@ from pipeline.services.placing import (
     leakage_floor_dbm_per_100khz,
 )
 from pipeline.services.protected_receivers import ProtectedReceiver
-from pipeline.services.receivers import (
-    ServiceReceivers,
-    explain_receivers,
-    is_concerned,
-    prepare_receivers,
-    receiver_of,
-)
+from pipeline.services.receivers import ServiceReceivers, explain_receivers, prepare_receivers, receiver_of
+from pipeline.services.sections import is_concerned, remarks_without_section
 from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 from pipeline.units import power_dbm

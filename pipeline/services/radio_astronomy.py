@@ -25,11 +25,12 @@ from pipeline.radio.noise import limit_from_flux_dbm, radiometer_limit_dbm
 from pipeline.registers.named_registers import read_stations
 from pipeline.registers.stations import TelescopeRow
 from pipeline.rows.row_models import MAY_BE_EMPTY, NumberCell, SourcedRow, read_rows, refuse_second
-from pipeline.services.base import BlockLimit, ServiceContext, remarks_without_section
+from pipeline.services.base import BlockLimit, ServiceContext
 from pipeline.services.coarsening import receivers_shown
 from pipeline.services.placing import ReceiverCriteria, leakage_floor_dbm_per_100khz
 from pipeline.services.points import explain_points, prepare_points
 from pipeline.services.protected_receivers import ProtectedReceiver
+from pipeline.services.sections import remarks_without_section
 from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 

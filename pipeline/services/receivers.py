@@ -27,7 +27,6 @@ from pipeline.config.incumbents import FixedLinks, Receivers
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
 from pipeline.propagation.homogeneous import DevicePath, exact_loss_db
-from pipeline.radio.allocations import allocations_of
 from pipeline.radio.antennas import gain_table_dbi
 from pipeline.radio.coupling import coupling_of, floors_in, permitted_dbm
 from pipeline.radio.emission import Band
@@ -35,14 +34,7 @@ from pipeline.radio.noise import interference_limit_dbm
 from pipeline.registers.named_registers import read_stations
 from pipeline.registers.stations import ReceiverRow, UnplacedReceiverRow
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows
-from pipeline.services.base import (
-    BlockLimit,
-    ServiceContext,
-    ServiceLimit,
-    lower,
-    remarks_without_section,
-    unlimited,
-)
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, unlimited
 from pipeline.services.coarsening import receivers_shown
 from pipeline.services.placing import (
     ReceiverCriteria,
@@ -53,6 +45,7 @@ from pipeline.services.placing import (
 )
 from pipeline.services.points import explain_points, prepare_points
 from pipeline.services.protected_receivers import ProtectedReceiver
+from pipeline.services.sections import is_concerned, remarks_without_section
 from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 
@@ -129,13 +122,6 @@ def margin_of_receivers_km(service: ServiceRow, context: ServiceContext) -> floa
         for placed in place_receivers(context, device, channel, receivers, criteria)
     )
     return max((far_km for placed, far_km in near if far_km <= placed.reach_km), default=0.0)
-
-
-def is_concerned(service: ServiceRow, config: Config, device: Device, channel: DeviceChannel) -> bool:
-    """Whether a channel lies in a band of the service; one that the territory gives no band is everywhere."""
-    own = [allocation for allocation in config.channels.allocated if allocation.key == service.name]
-    here = [found for found in allocations_of(config.channels, device, channel) if found.key == service.name]
-    return not (service.own_band and own) or bool(here)
 
 
 def _settings(service: ServiceRow, config: Config) -> Receivers | FixedLinks | None:

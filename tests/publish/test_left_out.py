@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pipeline.plan.plan import load_plan
 from pipeline.publish.manifest import run_facts, utc_now
@@ -68,6 +69,24 @@ def test_nothing_is_counted_as_unavailable_without_allocations_or_in_a_study(tin
         assert told[0] == unprotected([*FREE[:3], "mobile", *FREE[3:]])
         assert not [text for text in told if "unavailable" in text]
         tiny.write_text(before)
+
+
+def test_service_to_evaluate_without_receivers_is_named_with_what_it_closes(tiny: Path) -> None:
+    content = yaml.safe_load(tiny.read_text())
+    content["services"] |= {"in_band": {"status": "evaluate"}, "ppdr": {"status": "evaluate"}}
+    content["channels"]["allocated"] = [{"from_mhz": 470.0, "to_mhz": 502.0, "service": "in_band"}]
+    tiny.write_text(yaml.safe_dump(content))
+    facts = run_facts(load_plan(tiny), "x", {}, utc_now())
+    reasons = {entry["service"]: entry["reason"] for entry in facts["not_evaluated"]}
+    assert reasons["in_band"] == "incumbents.in_band is missing"
+    assert reasons["ppdr"] == "incumbents.ppdr is missing"
+    told = not_evaluated(facts)
+    assert [text for text in told if text.startswith("systems of the band")] == [
+        "systems of the band: Not evaluated. incumbents.in_band is missing. "
+        + CLOSED.replace("21 to 24, 30", "21 to 24")
+    ]
+    assert any(text.startswith("PPDR: Not evaluated") and "21 to 30" in text for text in told)
+    assert not any("PPDR" in text for text in unsure(facts) if "available without regard" in text)
 
 
 def test_note_of_the_box_speaks_of_what_the_maps_show_alone(tiny: Path) -> None:

@@ -42,7 +42,7 @@ def not_evaluated(facts: Facts, texts: Texts) -> list[str]:
     reasons = {entry["service"]: entry["reason"].rstrip(" .") for entry in facts["not_evaluated"]}
     told = []
     for name, status in _left_out(facts, closed, texts).items():
-        meaning = _meaning(facts, closed.get(name), texts)
+        meaning = _meaning(facts, name, closed.get(name), texts)
         known = {"service": texts.services([name]), "status": status, "meaning": meaning}
         if name in reasons:
             told.append(texts.say("service_left_out_reason", **known, reason=reasons[name]))
@@ -82,7 +82,7 @@ def _services_unsure(facts: Facts, texts: Texts) -> list[str]:
             "service_closes",
             service=texts.services([name]),
             status=left_out[name],
-            meaning=_meaning(facts, channels, texts),
+            meaning=_meaning(facts, name, channels, texts),
         )
         for name, channels in closed.items()
     ]
@@ -105,9 +105,12 @@ def _offsets(facts: Facts, texts: Texts) -> list[str]:
 
 
 def _closed_channels(facts: Facts) -> Mapping[str, Sequence[int | str]]:
-    """Channels, then bonds, closed by a service, for some device; none in the reproduction of a study."""
-    closed: Mapping[str, Sequence[int | str]] = facts["channels_of_incumbents_not_evaluated"]
-    return {} if facts["study"] else closed
+    """Channels, then bonds, closed by a service, for some device.
+
+    By one that is left out, which the reproduction of a study does not heed, or by one without receivers.
+    """
+    left_out: Mapping[str, Sequence[int | str]] = facts["channels_of_incumbents_not_evaluated"]
+    return ({} if facts["study"] else left_out) | facts["channels_without_receivers"]
 
 
 def _left_out(facts: Facts, closed: Mapping[str, object], texts: Texts) -> dict[str, str]:
@@ -116,8 +119,9 @@ def _left_out(facts: Facts, closed: Mapping[str, object], texts: Texts) -> dict[
     return named | {name: texts.say("unnamed") for name in closed if name not in named}
 
 
-def _meaning(facts: Facts, channels: Sequence[int | str] | None, texts: Texts) -> str:
+def _meaning(facts: Facts, name: str, channels: Sequence[int | str] | None, texts: Texts) -> str:
     """What it means for the maps that a service is left out; ``channels`` that it closes, None: none."""
     if channels is None:
         return texts.say("not_protected")
-    return texts.say("closed_partial" if facts["partial"] else "closed", channels=texts.channels(channels))
+    partial = facts["partial"] and name not in facts["channels_without_receivers"]
+    return texts.say("closed_partial" if partial else "closed", channels=texts.channels(channels))
