@@ -21,23 +21,19 @@ def shared_folder() -> Path:
     return SHARED
 
 
-def median_s(function: Callable[[], object], repeats: int = 5) -> float:
+def median_s(
+    function: Callable[[], object], repeats: int = 5, clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Median duration of a call in seconds, after one call that compiles and warms up."""
     function()
     durations_s = []
     for _ in range(repeats):
-        started_s = time.perf_counter()
+        started_s = clock()
         function()
-        durations_s.append(time.perf_counter() - started_s)
+        durations_s.append(clock() - started_s)
     return statistics.median(durations_s)
 
 
 def cpu_s(function: Callable[[], object], repeats: int = 5) -> float:
-    """Median CPU seconds of a call, after one call that compiles and warms up."""
-    function()
-    durations_s = []
-    for _ in range(repeats):
-        started_s = time.process_time()
-        function()
-        durations_s.append(time.process_time() - started_s)
-    return statistics.median(durations_s)
+    """The same in seconds of processor time."""
+    return median_s(function, repeats, time.process_time)
