@@ -93,6 +93,18 @@ async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, messag
     return await reader.readexactly(length)
 
 
+async def ask_each(port: int, requests: list[bytes]) -> None:
+    """Every request once, over all connections."""
+
+    async def connection(number: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for message in requests[number::CONNECTIONS]:
+            await one(reader, writer, message)
+        writer.close()
+
+    await asyncio.gather(*(connection(number) for number in range(CONNECTIONS)))
+
+
 async def measure(port: int, requests: list[bytes], seconds: float, per_s: float | None) -> dict[str, float]:
     """Answers a second and their times over all connections; ``per_s`` None: as fast as may be.
 
@@ -174,7 +186,7 @@ def server(results: Path, folder: Path) -> Iterator[tuple[int, int]]:
 def load(results: Path, folder: Path, requests: list[bytes], seconds: float, per_s: float | None) -> Any:
     """One measure on a server that has been asked for each place before."""
     with server(results, folder) as (pid, port):
-        uvloop.run(measure(port, requests, seconds / 2.0, None))
+        uvloop.run(ask_each(port, requests))
         before_s = cpu_s(pid)
         found = uvloop.run(measure(port, requests, seconds, per_s))
         spent_s = cpu_s(pid) - before_s
