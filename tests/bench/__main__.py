@@ -17,6 +17,7 @@ from pathlib import Path
 
 MODULES = (
     "links",
+    "white_space",
     "fields",
     "sweep",
     "p1812",
