@@ -38,10 +38,16 @@ _ORDINARY_UNITS = ("dB(uV/m)", "dB")
 Block = tuple[slice, slice, NDArray[np.float32], NDArray[np.uint16]]
 
 
+def place_files(territory: Path) -> tuple[Path, Path]:
+    """What places are read from: surface, and where devices reach."""
+    return territory / "surface.tif", territory / "reach.tif"
+
+
 def read_places(territory: Path) -> xr.DataArray:
     """Surface codes of the grid, OUTSIDE where no device reaches: reception there is not computed."""
-    surface = read(territory / "surface.tif")
-    with reading(territory / "reach.tif") as reach:
+    of_surface, of_reach = place_files(territory)
+    surface = read(of_surface)
+    with reading(of_reach) as reach:
         for rows in strips_of_rows(0, reach.grid.height):
             (reached,) = read_window(reach, rows, slice(0, reach.grid.width))
             np.copyto(surface.values[rows], np.uint8(Surface.OUTSIDE), where=reached != 1)

@@ -109,9 +109,8 @@ def _places_at_home(
     site, sites = np.repeat(np.arange(lon_deg.size), circle.size), lon_deg.size
     ways = np.tile(azimuth_deg, sites), np.tile(distance_m, sites)
     lon, lat, _ = GEOD.fwd(lon_deg[site], lat_deg[site], *ways)
-    row, col = (np.floor(edge) for edge in grid.row_col(*grid.from_lonlat().transform(lon, lat)))
-    inside = (row >= 0) & (row < grid.height) & (col >= 0) & (col < grid.width)
-    pixels = site[inside], row[inside].astype(np.int64), col[inside].astype(np.int64)
+    at_row, at_col, inside = grid.pixels_of(lon, lat)
+    pixels = site[inside], at_row[inside].astype(np.int64), at_col[inside].astype(np.int64)
     shape = (sites, *grid.shape)
     site, row, col = np.unravel_index(np.unique(np.ravel_multi_index(pixels, shape)), shape)
     home = np.isin(surface.values[row, col], _AT_HOME)

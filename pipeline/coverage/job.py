@@ -15,7 +15,14 @@ import xarray as xr
 from pipeline.blocks import beside
 from pipeline.config.config import Config
 from pipeline.config.reception import nuisance_times_pct
-from pipeline.coverage.channel import compute_blocks, merge_times, read_places, write_results, write_servers
+from pipeline.coverage.channel import (
+    compute_blocks,
+    merge_times,
+    place_files,
+    read_places,
+    write_results,
+    write_servers,
+)
 from pipeline.coverage.inputs import Paths, channel_inputs, planning_of
 from pipeline.coverage.kept_coverage import KeptCoverage
 from pipeline.coverage.network import load_losses, load_paths, read_network, station_details
@@ -32,7 +39,8 @@ def main(config: Config, build: Path, *, threads: int, channel: int, basis: str 
     ``basis``: hash of code and settings, by which tiles of the last run may hold; empty: all is computed.
     """
     territory = build / "territory"
-    grid = read_grid(territory / "surface.tif")
+    files = [*place_files(territory)]
+    grid = read_grid(files[0])
     # The masks of a country take about as long to unpack as its network to read.
     network = partial(_network_with_paths, config, build, grid, channel, threads)
     (transmitters, paths), places = beside(network, partial(read_places, territory), threads)
@@ -41,7 +49,7 @@ def main(config: Config, build: Path, *, threads: int, channel: int, basis: str 
     around = surroundings_of_pixels(config, grid, places.values)
     by_density = config.population is not None and config.coverage.min_density_per_km2 > 0.0
     density = territory / "density.tif" if by_density else None
-    files = [territory / "surface.tif", territory / "reach.tif", *([density] if density else [])]
+    files += [density] if density else []
     stem, found, kept = build / "coverage" / f"ch{channel:02d}", [], None
     times = nuisance_times_pct(config.propagation.nuisance_time_pct)
     for time in range(len(times)):

@@ -131,6 +131,13 @@ class Grid(NamedTuple):
         """Row and column of the pixel that holds a place; see :meth:`pixel_at`."""
         return self.pixel_at(*self.from_lonlat().transform(lon_deg, lat_deg))
 
+    def pixels_of(
+        self, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """The same of places [n], as whole numbers or not finite, and whether the pixels are of the grid."""
+        row, col = (np.floor(edge) for edge in self.row_col(*self.from_lonlat().transform(lon_deg, lat_deg)))
+        return row, col, (row >= 0) & (row < self.height) & (col >= 0) & (col < self.width)
+
     def has_pixel(self, row: int, col: int) -> bool:
         """Whether a pixel is one of the grid."""
         return 0 <= row < self.height and 0 <= col < self.width

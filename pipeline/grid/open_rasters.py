@@ -17,13 +17,17 @@ from pipeline.grid.grid import strips_of_rows
 def values_at(
     opened: raster.Opened, band: int, row: NDArray[np.int64], col: NDArray[np.int64]
 ) -> NDArray[Any]:
-    """Raw values of a band, counted from 0, at pixels [n] in ascending order of rows, read strip by strip."""
-    found, cols = np.empty(row.size, opened.layout.dtype), slice(0, opened.layout.width)
-    for rows in strips_of_rows(0, opened.layout.height):
-        its = slice(*np.searchsorted(row, (rows.start, rows.stop)).tolist())
+    """Raw values of a band, counted from 0, at pixels [n] in ascending order of rows.
+
+    Read strip by strip, of each what lies between its pixels.
+    """
+    found = np.empty(row.size, opened.layout.dtype)
+    for strip in strips_of_rows(0, opened.layout.height):
+        its = slice(*np.searchsorted(row, (strip.start, strip.stop)).tolist())
         if its.start < its.stop:
+            rows, cols = (slice(int(n[its].min()), int(n[its].max()) + 1) for n in (row, col))
             values = raster.read_window(opened, rows, cols, [band])[0]
-            found[its] = values[row[its] - rows.start, col[its]]
+            found[its] = values[row[its] - rows.start, col[its] - cols.start]
     return found
 
 

@@ -20,8 +20,7 @@ from pipeline.config.config import Config
 from pipeline.coverage.channel import NO_CLASS
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
-from pipeline.grid.open_rasters import OpenRasters
-from pipeline.grid.raster import TILE_PX
+from pipeline.grid.open_rasters import OpenRasters, values_at
 from pipeline.links.television_stations import ReceivedStation, TelevisionStations
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.database import Database, location_of, lowest_raw, open_database
@@ -163,9 +162,7 @@ def _best_network(
     path = permits.run.build / "coverage" / f"ch{channel:02d}.tif"
     field_dbuvm = np.full(lon_deg.size, math.nan)
     if path.is_file():
-        grid = permits.fields.of(path).grid
-        row, col = map(np.floor, grid.row_col(*grid.from_lonlat().transform(lon_deg, lat_deg)))
-        on_grid = (row >= 0) & (row < grid.height) & (col >= 0) & (col < grid.width)
+        row, col, on_grid = permits.fields.of(path).grid.pixels_of(lon_deg, lat_deg)
         at = row[on_grid].astype(np.int64), col[on_grid].astype(np.int64)
         field_dbuvm[on_grid] = wanted = _map_values(permits, path, "wanted_dbuvm", *at).astype(np.float64)
         classes = path.with_name(f"{path.stem}_class.tif")
@@ -178,13 +175,11 @@ def _best_network(
 def _map_values(
     permits: Permits, path: Path, band: str, row: NDArray[np.int64], col: NDArray[np.int64]
 ) -> NDArray[Any]:
-    """Values of a band of a map at pixels [n], block by block."""
-    found = np.full(row.size, math.nan)
-    for block in np.unique(np.stack([row, col], axis=1) // TILE_PX, axis=0).tolist() if row.size else []:
-        here = (row // TILE_PX == block[0]) & (col // TILE_PX == block[1])
-        rows, cols = (slice(int(n[here].min()), int(n[here].max()) + 1) for n in (row, col))
-        values = permits.fields.window(path, rows, cols, [band])[0]
-        found[here] = values[row[here] - rows.start, col[here] - cols.start]
+    """Values of a band of a map at pixels [n]."""
+    opened, order = permits.fields.of(path), np.argsort(row, kind="stable")
+    values = values_at(opened, opened.layout.band_names.index(band), row[order], col[order])
+    found = np.empty_like(values)
+    found[order] = values
     return found
 
 

@@ -195,9 +195,8 @@ class TelevisionStations:
     def _places(self, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> _Places:
         """Centres of the pixels around places [n]."""
         grid = self._grid
-        row, col = map(np.floor, grid.row_col(*grid.from_lonlat().transform(lon_deg, lat_deg)))
+        row, col, on_grid = grid.pixels_of(lon_deg, lat_deg)
         lon, lat = grid.to_lonlat().transform(*grid.xy_m(row + 0.5, col + 0.5))
-        on_grid = (row >= 0) & (row < grid.height) & (col >= 0) & (col < grid.width)
         ground_m = None if self._ground is None else ground_at(self._ground, lon, lat)
         return _Places(lon, lat, on_grid, ground_m, surroundings_at(self._config, lon, lat))
 

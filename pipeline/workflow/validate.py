@@ -427,8 +427,8 @@ def _places_on_grid(path: Path, places: Sequence[Settlement], grid: Grid) -> str
 
 def _number_on_grid(grid: Grid, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> int:
     possible = np.abs(lat_deg) <= 90.0
-    row, col = grid.row_col(*grid.from_lonlat().transform(lon_deg[possible], lat_deg[possible]))
-    return int(((row >= 0) & (row < grid.height) & (col >= 0) & (col < grid.width)).sum())
+    _, _, on_grid = grid.pixels_of(lon_deg[possible], lat_deg[possible])
+    return int(on_grid.sum())
 
 
 def _read_terrain(
