@@ -49,7 +49,12 @@ def rr941(
     "--today 2026-07-01 --out screening"
 )
 def screen(
-    own: Annotated[Path, typer.Option(help="Own networks: CSV, or a folder of YAML files.")],
+    own: Annotated[
+        Path,
+        typer.Option(
+            help="Networks that may suffer (of an exclusion: those named): CSV, or a folder of YAML files."
+        ),
+    ],
     published: Annotated[Path, typer.Option(help="Networks of the special section, in the same form.")],
     ific_date: Annotated[str, typer.Option(help="Date of the BR IFIC, YYYY-MM-DD.")],
     today: Annotated[str, typer.Option(help="Date of the comment, YYYY-MM-DD.")],

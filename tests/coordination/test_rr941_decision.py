@@ -137,9 +137,27 @@ def test_deadline_is_four_calendar_months(published, last):
 def test_item_and_arc_by_band_region_services_and_edition(mhz, region, services, old, new):
     for edition, expected in (("WRC12", old), ("WRC15", new)):
         arc = find_arc(
-            ARCS, edition=edition, frequency_mhz=mhz, region=region, services=tuple(services.split())
+            ARCS,
+            edition=edition,
+            frequency_mhz=mhz,
+            region=region,
+            services=tuple(services.split()),
+            received=date(2013, 1, 1),
         )
         assert (arc.item, arc.arc_deg) == expected
+
+
+@pytest.mark.parametrize(("received", "expected"), [("2012-12-31", ("8", 16)), ("2013-01-01", ("6bis", 12))])
+def test_item_6bis_holds_for_requests_from_2013_on(received, expected):
+    content = case_b()
+    for role in ("victim", "interferer"):
+        content[role]["assignments"] = [
+            {**a, "frequency_mhz": 21500.0} for a in content[role]["assignments"] if a["direction"] == "down"
+        ]
+    services = {"victim_service": "BSS", "interferer_service": "BSS", "edition": "WRC12", "region": 1}
+    _, _, decision = decided(content, request_received=date.fromisoformat(received), **services)
+    (finding,) = decision.findings
+    assert (finding.arc.item, finding.arc.arc_deg) == expected
 
 
 def decided(content, **changes):
@@ -284,7 +302,7 @@ def test_pair_numbers_are_explained():
 
 
 def test_services_that_no_row_names_are_not_verified():
-    facts = {"edition": "WRC15", "frequency_mhz": 1600.0, "region": 1}
+    facts = {"edition": "WRC15", "frequency_mhz": 1600.0, "region": 1, "received": date(2020, 1, 1)}
     assert not find_arc(ARCS, services=("MSS", "BSS"), **facts).verified
     assert find_arc(ARCS, services=("FSS", "FSS"), **facts).verified
     assert not find_arc(ARCS, services=("BSS", "BSS"), **{**facts, "frequency_mhz": 18000.0}).verified

@@ -256,10 +256,32 @@ def test_tables_and_drafts(tmp_path, capsys):
     assert pair["delta_t_k"] == pytest.approx(112.21406, abs=1e-3)
     assert pair["delta_t_over_t_pct"] == pytest.approx(22.44281, abs=1e-4)
     assert document["requests"][0]["addressee"] == ["F", "Radiocommunication Bureau"]
+    assert document["requests"][0]["commenting"] == document["network"]["adm"] != "F"
+    # Whoever has the draft alone can repeat its gain: g'1 of Appendix 8, Annex III, at the angle.
+    antenna = pair["earth_station_antenna"]
+    segments = pattern_segments(antenna.pop("pattern"), pair["frequency_mhz"], **antenna)
+    assert gain_dbi(segments, pair["topocentric_deg"]) == pytest.approx(11.67218, abs=1e-4)
+    assert pair["earth_station_gain_dbi"] == pytest.approx(11.67218, abs=1e-4)
+    assert (pair["own_longitude_deg"], pair["published_longitude_deg"]) == (42.0, 50.5)
     text = (out / "comment_wanted").with_suffix(".md").read_text()
     assert "e-Submission of satellite network filings" in text
     assert "22.4428" in text
     assert "include" in capsys.readouterr().err
+
+
+def test_exclusion_is_asked_by_who_sent_the_request(tmp_path):
+    points, listed = tmp_path / "points.csv", tmp_path / "listed.csv"
+    points.write_text("lon,lat\n46.7,24.7\n")
+    listed.write_text("own,published\nweak/../one,published\n")
+    asked = request(tmp_path, points=points, kind="exclusion", identified=listed)
+    table(asked.published, of_case(case_a(), "interferer"))
+    screen_command(asked)
+    (draft,) = (tmp_path / "out").glob("comment_*.json")
+    document = json.loads(draft.read_text())
+    (one,) = document["requests"]
+    assert (one["outcome"], one["commenting"]) == ("exclude", "F")
+    assert one["addressee"] == [document["network"]["adm"], "Radiocommunication Bureau"]
+    assert one["groups"]
 
 
 def test_folder_of_networks_gives_the_same(tmp_path):

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from decimal import Context, Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, TypeVar
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from pipeline.coordination.f1565.error_budget import (
     LinkBudget,
@@ -25,7 +26,7 @@ from pipeline.coordination.f1565.error_budget import (
     text_or_none,
     texts_of,
 )
-from pipeline.coordination.f1565.fixed_links import FixedLink, OptionalExact, RequiredExact
+from pipeline.coordination.f1565.fixed_links import FixedLink, OptionalExact, RequiredExact, exact_or_none
 from pipeline.coordination.f1565.objectives import F1565Tables
 from pipeline.errors import InputError
 from pipeline.rows.row_models import PRINTABLE, IdCell, StrippedRow, read_rows, refuse_second, row_problem
@@ -36,9 +37,14 @@ _CO_PRIMARY = ("space", "earth_long", "earth_anomalous", "terrestrial_coprimary"
 _SPACE = ("space", "earth_long", "earth_anomalous")
 _MONTH_S = 31 * 86_400
 _NAMES = ("esr", "sesr", "bber")
+_DIGITS = Context(prec=20)
 
 _Text = Annotated[str, Field(max_length=100, pattern=PRINTABLE, description="up to 100 printable characters")]
-_Ratio = Annotated[RequiredExact, Field(ge=0, le=1, description="a ratio, 0 to 1")]
+_Ratio = Annotated[
+    Annotated[Fraction, Field(ge=0, le=1)] | None,
+    BeforeValidator(exact_or_none),
+    Field(description="a ratio, 0 to 1, or empty: not known"),
+]
 
 
 class _LinkRow(StrippedRow):
@@ -210,23 +216,29 @@ def interference_of(link: FixedLink, budget: LinkBudget, use: BudgetUse) -> dict
     }
 
 
-def _sums(rows: Sequence[SourceInterference]) -> dict[str, Fraction]:
-    """What sources use together, by parameter."""
-    return {name: sum((getattr(row, name) for row in rows), Fraction(0)) for name in _NAMES}
+def _sums(rows: Sequence[SourceInterference]) -> dict[str, Fraction | None]:
+    """What sources use together, by parameter; None where it is not known of all."""
+    values = {name: [getattr(row, name) for row in rows] for name in _NAMES}
+    return {name: None if None in found else sum(found, Fraction(0)) for name, found in values.items()}
 
 
 def _spent(rows: Sequence[SourceInterference], allowed: Ratios) -> dict[str, object]:
-    """By parameter what is used, in % of the budget too, and whether it is within (None: no objective)."""
+    """By parameter what is used, in % of the budget too, and whether it is within.
+
+    None: no objective, or not known of all sources. The whole is kept if all that have an objective are.
+    """
     found: dict[str, object] = {"sources": [row.source for row in rows]}
     for name, used in _sums(rows).items():
         limit = getattr(allowed, name)
+        share = None if limit is None or used is None else used / limit
         found[name] = {
-            "used": decimal_text(used),
+            "used": text_or_none(used),
             "budget": text_or_none(limit),
-            "used_pct": None if limit is None else round(float(100 * used / limit), 6),
-            "ok": None if limit is None else used <= limit,
+            "used_pct": None if share is None else round(float(100 * share), 6),
+            "ok": None if share is None else share <= 1,
         }
-    found["ok"] = all(getattr(allowed, n) is None or found[n]["ok"] for n in _NAMES)  # type: ignore[index]
+    judged = [found[n]["ok"] for n in _NAMES if getattr(allowed, n) is not None]  # type: ignore[index]
+    found["ok"] = False if False in judged else None if None in judged else True
     return found
 
 
@@ -238,12 +250,19 @@ def measured_of(link: FixedLink, budget: LinkBudget, use: BudgetUse) -> list[dic
     return [
         {
             "month": row.month,
-            **texts_of(_ratios_of(row)),
+            **{name: _measured_text(value) for name, value in _ratios_of(row).items()},
             "co_primary": _verdict(row, budget.co_primary.ratios),
             "other_sources": _verdict(row, budget.other_sources.ratios),
         }
         for row in (use.measured or {}).get(link.id, [])
     ]
+
+
+def _measured_text(value: Fraction | None) -> str | None:
+    """A decimal of 20 digits: a budget is exact, what was counted need not be more so."""
+    if value is None:
+        return None
+    return format(_DIGITS.divide(Decimal(value.numerator), Decimal(value.denominator)), "f")
 
 
 def _ratios_of(row: Measured) -> dict[str, Fraction | None]:

@@ -17,7 +17,8 @@ _Portion = Literal["international", "long_haul", "short_haul", "access"]
 _YES_NO = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 
 
-def _optional(text: object) -> object:
+def exact_or_none(text: object) -> object:
+    """A decimal text as an exact fraction; None for an empty cell."""
     return None if isinstance(text, str) and not text.strip() else exact(text)
 
 
@@ -44,7 +45,7 @@ def _empty_is_none(text: object) -> object:
     return None if text == "" else text
 
 
-OptionalExact = Annotated[Fraction | None, BeforeValidator(_optional)]
+OptionalExact = Annotated[Fraction | None, BeforeValidator(exact_or_none)]
 RequiredExact = Annotated[Exact, BeforeValidator(_required)]
 
 

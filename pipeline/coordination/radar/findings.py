@@ -66,7 +66,7 @@ SEVERITIES: dict[str, tuple[str | None, str | None]] = {
     "NOT_LATIN1": (ERROR, ERROR),
     # the one thing that the Bureau checks
     "FREQ_BAND": (ERROR, ERROR),
-    "FREQ_RANGE": (ERROR, ERROR),
+    "FREQ_RANGE": (ERROR, WARNING),  # never without FREQ_BAND
     # one field
     "REQUIRED": (ERROR, WARNING),
     "FREQ_SIGN": (ERROR, WARNING),

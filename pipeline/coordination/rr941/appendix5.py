@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -28,7 +29,7 @@ class SourcedMethod(Section):
 
 
 class ArcRow(Section):
-    """One band of an item of Table 5-1."""
+    """One band of an item of Table 5-1; ``since`` the first day of the requests that it holds for."""
 
     item: str
     from_mhz: Number
@@ -37,6 +38,7 @@ class ArcRow(Section):
     regions: Annotated[tuple[Whole, ...], Field(min_length=1)]
     services: Annotated[tuple[tuple[SatelliteService, SatelliteService], ...], Field(min_length=1)]
     arcs: dict[Edition, Sourced]
+    since: Day | None = None
 
 
 class ArcTable(Section):
@@ -132,9 +134,15 @@ def find_arc(
     frequency_mhz: float,
     region: int,
     services: tuple[SatelliteService, SatelliteService],
+    received: date,
 ) -> Arc:
-    """The first row with the frequency, the Region and the two services (in any order); else item 9."""
+    """The first row with the frequency, the Region and the two services (in any order); else item 9.
+
+    ``received``: when the Bureau got the coordination request.
+    """
     for row in table.rows:
+        if row.since is not None and received < row.since:
+            continue
         starts = row.from_mhz < frequency_mhz if row.above else row.from_mhz <= frequency_mhz
         pairs = [sorted(pair) for pair in row.services]
         within = starts and frequency_mhz <= row.to_mhz and region in row.regions
@@ -153,6 +161,7 @@ def arcs_of_parts(
     edition: Edition,
     region: int,
     services: tuple[SatelliteService, SatelliteService],
+    received: date,
 ) -> list[Arc]:
     """The items that parts of a band belong to, each cut at the edges of all rows; every item once."""
     edges = sorted({edge for row in table.rows for edge in (row.from_mhz, row.to_mhz)})
@@ -161,7 +170,14 @@ def arcs_of_parts(
         inner = [edge for edge in edges if low_mhz < edge < high_mhz]
         for start_mhz, end_mhz in pairwise([low_mhz, *inner, high_mhz]):
             middle_mhz = 0.5 * (start_mhz + end_mhz)
-            arc = find_arc(table, edition=edition, frequency_mhz=middle_mhz, region=region, services=services)
+            arc = find_arc(
+                table,
+                edition=edition,
+                frequency_mhz=middle_mhz,
+                region=region,
+                services=services,
+                received=received,
+            )
             found.setdefault(arc)
     return list(found)
 

@@ -175,7 +175,14 @@ def _finding(
         plans, result.pair.overlap_mhz, region=case.region, direction=result.pair.direction, services=services
     )
     kept = parts or [result.pair.overlap_mhz]
-    found = arcs_of_parts(arcs, kept, edition=case.edition, region=case.region, services=services)
+    found = arcs_of_parts(
+        arcs,
+        kept,
+        edition=case.edition,
+        region=case.region,
+        services=services,
+        received=case.request_received,
+    )
     apart_deg = geocentric_angle_deg(networks.victim.longitude_deg, networks.interferer.longitude_deg, 0.0)
     # Any part inside an arc counts, then any in a band that has one.
     widest = max(found, key=lambda arc: -1.0 if arc.arc_deg is None else arc.arc_deg)

@@ -24,7 +24,7 @@ from pipeline.config.coordination import Edition
 from pipeline.coordination.option_days import day_of_option
 from pipeline.coordination.rr941.appendix5 import polarisation_divisor, read_arcs, read_limits
 from pipeline.coordination.rr941.geometry import geocentric_angle_deg, sight
-from pipeline.coordination.rr941.networks import BOLTZMANN_DB, LOSS_CONSTANT_DB
+from pipeline.coordination.rr941.networks import BOLTZMANN_DB, LOSS_CONSTANT_DB, Assignment
 from pipeline.coordination.rr941.plan_bands import read_plan_bands
 from pipeline.coordination.rr941.screen_networks import FlatNetwork, flattened, read_screened
 from pipeline.coordination.rr941.screening import Screened, ScreenRules, gains_dbi, screen
@@ -320,8 +320,12 @@ def _request(one: Screened, rules: ScreenRules) -> dict[str, object]:
     reason = f"delta-T/T by RR Appendix 8 {word} {threshold:g} % (RR No. 9.41; Appendix 5, Table 5-1)"
     if one.reason == "NO_FREQ_OVERLAP":
         reason = "no assignments of the two networks share frequencies"
+    # Inclusion is asked by who is not identified, exclusion by who has sent the request (RR No. 9.41).
+    sides = one.own.network.adm, theirs.adm
+    commenting, other = sides if rules.kind == "inclusion" else sides[::-1]
     return {
-        "addressee": [theirs.adm, "Radiocommunication Bureau"],
+        "commenting": commenting,
+        "addressee": [other, "Radiocommunication Bureau"],
         "published_network": theirs.name,
         "longitude_deg": theirs.longitude_deg,
         "outcome": one.outcome,
@@ -354,9 +358,10 @@ def calculation(one: Screened, rules: ScreenRules) -> dict[str, object]:
     rise_k = 10.0 ** (0.1 * rise_db) / y
     return {
         "direction": ours.direction,
-        "own_assignment": ours.id,
-        "published_assignment": theirs.id,
+        **_side_of(own, ours, "own"),
+        **_side_of(other, theirs, "published"),
         "earth_station": {"of": station.name, "lon_deg": worst.lon_deg, "lat_deg": worst.lat_deg},
+        "earth_station_antenna": (ours if down else theirs).earth_station.model_dump(exclude_none=True),
         "frequency_mhz": ours.frequency_mhz,
         "geocentric_deg": geocentric_angle_deg(
             own.network.longitude_deg, other.network.longitude_deg, slack_deg
@@ -372,6 +377,18 @@ def calculation(one: Screened, rules: ScreenRules) -> dict[str, object]:
         "noise_temperature_k": ours.noise_temperature_k,
         "delta_t_over_t_pct": 100.0 * rise_k / ours.noise_temperature_k,
         "threshold_pct": rules.limits.threshold_pct.value,
+    }
+
+
+def _side_of(network: FlatNetwork, assignment: Assignment, side: str) -> dict[str, object]:
+    """What the calculation takes from one of the two networks besides its powers and gains."""
+    centre_mhz, half_mhz = assignment.frequency_mhz, assignment.bandwidth_khz / 2000.0
+    return {
+        f"{side}_assignment": assignment.id,
+        f"{side}_mhz": f"{centre_mhz - half_mhz:.10g} to {centre_mhz + half_mhz:.10g}",
+        f"{side}_longitude_deg": network.network.longitude_deg,
+        f"{side}_tolerance_deg": network.network.tolerance_deg,
+        f"{side}_polarisation": assignment.polarisation,
     }
 
 
@@ -393,7 +410,7 @@ def _text(document: Mapping[str, object]) -> str:
     ]
     for request in requests:
         lines += ["", f"## {request['outcome']}: {request['published_network']}", ""]
-        lines.append(f"To {' and '.join(request['addressee'])}. {request['reason']}.")
+        lines.append(f"{request['commenting']} to {' and '.join(request['addressee'])}. {request['reason']}.")
         if request["calculation"] is not None:
             lines += ["", "| quantity | value |", "|---|---|"]
             lines += [f"| {name} | {_shown(value)} |" for name, value in request["calculation"].items()]

@@ -88,9 +88,9 @@ class FlatNetwork(NamedTuple):
 
 
 def read_screened(path: Path) -> list[ScreenedNetwork]:
-    """All networks of a table, or of the files ``*.yaml`` of a folder; each name once."""
+    """All networks of a table, or of the files ``*.yaml`` and ``*.yml`` of a folder; each name once."""
     if path.is_dir():
-        files = sorted(path.glob("*.yaml"))
+        files = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
         if not files:
             raise InputError("holds no networks", file=path, allowed="files *.yaml, or a table")
         found = [read_model(file, ScreenedNetwork) for file in files]

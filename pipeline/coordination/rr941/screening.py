@@ -240,6 +240,8 @@ def _segments_of(key: tuple[str, str, bool], rules: ScreenRules) -> _Segments:
             edition=rules.edition,
             region=rules.region,
             services=services,  # type: ignore[arg-type]
+            # Later than its day, which the table of networks does not have: nearer than any other.
+            received=rules.ific_date,
         )
         arcs.append(_NO_ARC if arc.arc_deg is None else arc.arc_deg)
         plans.append(not parts)
