@@ -159,9 +159,8 @@ _ROWS = (
           View("`device, modes, mode, cpe, q_pct, km, area_pct, population_pct`: share of the land and of "
                "the people where a base station would reach that far"), when="reach"),
     Layer("allotment_unused", "public/allotment_unused_{block}.tif", "allotments",
-          View("allotted block {block} MHz", ("Allotments",),
-               text="whether nobody uses a block that is allotted by region (`allotments`)",
-               legend="Allotted block"),
+          View("allotted block {block} MHz", ("Allotments",), "allotment_unused",
+               "whether nobody uses a block that is allotted by region (`allotments`)"),
           Raster("uint8", 255, "", "use of {block} MHz by those to whom it is allotted", codes=_ALLOTTED),
           when="allotments"),
     Layer("allotment_shares", "public/allotment_shares.csv", "allotments",

@@ -479,6 +479,21 @@ def test_legend_of_a_picture_is_not_cut_off(tmp_path: Path) -> None:
         assert (picture[:, :, -150:] < 128).any()
 
 
+def test_picture_has_the_classes_of_its_family(tmp_path: Path) -> None:
+    """Used, unused and unknown in thirds; the channel of a reach is not the reach."""
+    thirds = np.repeat(np.arange(3, dtype=np.uint8), -(-GRID.width // 3))[: GRID.width]
+    layer = tmp_path / "allotment_unused_223-224.tif"
+    write_layer(layer, np.tile(thirds, (GRID.height, 1)), 255)
+    picture_command(layer, tmp_path / "x.png", title="223-224 MHz")
+    with rasterio.open(tmp_path / "x.png") as picture:
+        red, green, blue = picture.read([1, 2, 3]).astype(int)
+    codes = red * 65536 + green * 256 + blue
+    assert all(0.15 < (codes == colour).mean() < 0.35 for colour in (0xD55E00, 0x56B4E9, 0xC6C6C6))
+    layer.rename(tmp_path / "reach_channel_fixed30_qpsk.tif")
+    with pytest.raises(InputError, match="no classes"):
+        picture_command(tmp_path / "reach_channel_fixed30_qpsk.tif", tmp_path / "y.png", title="")
+
+
 def test_picture_refuses_what_has_no_classes(built: Path, tmp_path: Path) -> None:
     public = load_plan(built).build / "public"
     for name in ("statistics.csv", "max_eirp_fixed30_ch99.tif"):

@@ -24,6 +24,7 @@ from pipeline.files import PNG_FILE, Output, check_outputs, write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.grid.raster import read_layout
+from pipeline.layers import LAYERS
 from pipeline.publish.styles import (
     TRANSPARENT,
     MapClass,
@@ -365,9 +366,13 @@ def picture_command(layer: Path, out: Path, *, title: str) -> None:
     """Draw a layer of one band in the classes of its family; the family is the beginning of its name."""
     check_outputs([Output("out", out, PNG_FILE, makes_folder=True)], [layer])
     schemes = read_schemes()
-    families = [name for name in schemes if layer.stem.startswith(f"{name}_")]
-    if not families:
-        raise InputError("no classes for this kind of layer", file=layer, allowed=", ".join(sorted(schemes)))
+    # Maps of `compare` and `basestation` are no published layers: their names begin as their classes.
+    known = {name: name for name in schemes} | {row.family: row.view.scheme for row in LAYERS.values()}
+    families = [name for name in known if f"{layer.stem}_".startswith(f"{name}_")]
+    scheme = known[max(families, key=len)] if families else None
+    if scheme is None:
+        drawn = ", ".join(sorted(name for name, found in known.items() if found is not None))
+        raise InputError("no classes for this kind of layer", file=layer, allowed=drawn)
     if not layer.is_file():
         raise InputError("no such file", file=layer)
     if len(read_layout(layer).band_names) != 1:
@@ -376,7 +381,7 @@ def picture_command(layer: Path, out: Path, *, title: str) -> None:
         allowed = f"up to {_TITLE_CHARS} printable characters in one line"
         raise InputError("is no line of text", field="--title", value=title, allowed=allowed)
     try:
-        content = draw_with_legend(layer, schemes[max(families, key=len)], title)
+        content = draw_with_legend(layer, schemes[scheme], title)
     except ValueError as error:
         raise InputError(f"is no layer of this kind: {error}", file=layer) from None
     write_whole(out, content)
