@@ -41,6 +41,7 @@ from pipeline.terrain.loss_tables import (
     run,
     waves_of,
 )
+from pipeline.terrain.path_profiles import ProfileGround
 from pipeline.terrain.polar_nodes import loss_lattice
 from pipeline.terrain.records import Mast, MastView
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg, read_land
@@ -114,16 +115,36 @@ def losses_around(
     terrain: PlacesGround, place: Mast, waves: Waves, other_m: float, view: MastView, *, threads: int = 1
 ) -> LossesAround:
     """Losses between an antenna and others ``other_m`` above ground in its view, in steps of the terrain."""
-    lattice = loss_lattice(terrain.step_km, view)
-    codes = run(place, terrain.profiles, lattice, waves, other_m, threads=threads).codes[0, 0]
+    return all_losses_around(terrain.profiles, terrain.step_km, place, waves, other_m, view, threads=threads)[
+        0
+    ]
+
+
+def all_losses_around(
+    ground: ProfileGround,
+    step_km: float,
+    place: Mast,
+    waves: Waves,
+    other_m: float,
+    view: MastView,
+    *,
+    threads: int = 1,
+) -> list[LossesAround]:
+    """The same at each frequency of ``waves``, for the first percentage; samples ``step_km`` apart."""
+    lattice = loss_lattice(step_km, view)
+    codes = run(place, ground, lattice, waves, other_m, threads=threads).codes[:, 0]
     unknown = codes == UNKNOWN
     # The least of the codes: no mean and no minimum with it passes for a loss.
     codes[unknown] = 0
     place_deg = lattice.first_azimuth_deg, lattice.azimuth_step_deg
-    table = PolarTable(*place_deg, lattice.ranges, LOWEST_EXCESS_DB, (codes, None))
-    losses = pack_losses([table], block_side=1)
-    f_mhz = 1e3 * float(waves.f_ghz[0])
-    return LossesAround(place.lon_deg, place.lat_deg, losses, f_mhz, view.far_km, bool(unknown.any()))
+    found = []
+    for f_ghz, own in zip(waves.f_ghz.tolist(), codes, strict=True):
+        table = PolarTable(*place_deg, lattice.ranges, LOWEST_EXCESS_DB, (own, None))
+        losses = pack_losses([table], block_side=1)
+        found.append(
+            LossesAround(place.lon_deg, place.lat_deg, losses, 1e3 * f_ghz, view.far_km, bool(unknown.any()))
+        )
+    return found
 
 
 def losses_at_db(

@@ -21,7 +21,6 @@ def row_of(found: LinkFound, beside: Disturbed | None = None) -> dict[str, objec
     at, there = found.best, found.there
     candidate = found.candidates[at]
     loss_db, used_dbm = float(found.loss.loss_db[at]), float(there.used_dbm[at])
-    constant_db = model_named(found.loss.model).field_constant_db
     bearings = [math.nan, math.nan] if found.ends is None else found.ends.bearings_deg[0].tolist()
     mode = int(there.rated.mode[at])
     permitted = [float(levels[at]) for levels in found.permitted]
@@ -36,9 +35,7 @@ def row_of(found: LinkFound, beside: Disturbed | None = None) -> dict[str, objec
         "limited_by": LimitedBy(int(there.limited_by[at])).name.lower(),
         "model_used": found.loss.model,
         "loss_db": fixed(loss_db, 2),
-        "field_dbuvm": fixed(
-            constant_db - loss_db + 20.0 * math.log10(candidate.f_mhz) + erp_dbw(used_dbm) - 30.0, 2
-        ),
+        "field_dbuvm": fixed(field_of_link_dbuvm(loss_db, used_dbm, candidate.f_mhz, found.loss.model), 2),
         "prx_dbm": fixed(float(there.received_dbm[at]), 2),
         "noise_dbm": fixed(found.modes[at].noise_dbm, 2),
         "interference_dbm": fixed(float(there.interference_dbm[at]), 2),
@@ -53,6 +50,12 @@ def row_of(found: LinkFound, beside: Disturbed | None = None) -> dict[str, objec
         "reason": _reason_of(found, beside).word,
         **_further_columns(found, beside),
     }
+
+
+def field_of_link_dbuvm(loss_db: float, used_dbm: float, f_mhz: float, model: str) -> float:
+    """Field at the receiver of an e.i.r.p. whose loss is by a model."""
+    constant_db = model_named(model).field_constant_db
+    return constant_db - loss_db + 20.0 * math.log10(f_mhz) + erp_dbw(used_dbm) - 30.0
 
 
 def _further_columns(found: LinkFound, beside: Disturbed | None) -> dict[str, object]:

@@ -21,7 +21,7 @@ from pipeline.links.sight import sight_numbers
 from pipeline.propagation.p1812.climate import half_way_latitude_deg, median_radius_km
 from pipeline.propagation.p1812.profile_links import Profile
 from pipeline.propagation.p1812.radial_losses import SharedTerms, end_losses, shared_terms
-from pipeline.terrain.loss_tables import waves_of
+from pipeline.terrain.loss_tables import Waves, waves_of
 from pipeline.terrain.path_profiles import MastSite, ProfileGround, sample_profile
 from pipeline.terrain.tile_sweeps import box_around, land_raster
 from pipeline.territory.masks import surface_mask
@@ -129,6 +129,12 @@ def look_along(
     for _ in on_threads(run, ((first,) for first in range(0, count, _PATHS_A_TIME)), threads):
         pass
     return looks
+
+
+def waves_of_links(ground: LinkGround, f_mhz: Sequence[float]) -> Waves:
+    """Horizontal waves of some frequencies in the air of the territory, half of the time."""
+    f_ghz, time_pct = 1e-3 * np.array(f_mhz), np.array([_TIME_PCT])
+    return Waves(f_ghz, time_pct, False, ground.lapse_n_per_km, ground.refractivity)
 
 
 def _shared(ground: LinkGround, f_mhz: Sequence[float], vertical: bool, time_pct: float) -> SharedTerms:

@@ -98,11 +98,16 @@ class LinkFound(NamedTuple):
 
 
 def plan_link(
-    row: LinkRow, settings: LinkSettings, world: LinkWorld, further_loss_db: float = 0.0
+    row: LinkRow,
+    settings: LinkSettings,
+    world: LinkWorld,
+    further_loss_db: float = 0.0,
+    over_terrain_db: float = math.nan,
 ) -> LinkFound:
     """One link: its path, and what each of its candidate channels gives.
 
     ``further_loss_db``: what the path loses beyond the model, such as building entry, in both directions.
+    ``over_terrain_db``: loss by P.1812 where it is known from elsewhere; NaN: the path is asked.
     """
     a, b = end_of(row, "a"), end_of(row, "b")
     ends = _ends_of(row, a, b)
@@ -110,6 +115,8 @@ def plan_link(
     candidates = candidates_of(row, settings, world)
     modes, modes_back = (_modes_by_candidate(row, settings, candidates, receiver) for receiver in (b, a))
     loss = _loss_of(row, ends, d_km, (a, b), settings, world, candidates)
+    if not math.isnan(over_terrain_db):
+        loss = loss._replace(loss_db=np.full(len(candidates), over_terrain_db), model="p1812")
     location_db = location_margin_db(settings.q_pct, row.required_for_q_pct or 50.0, settings.sigma_db)
     margins = Margins(location_db, settings.sigma_db)
     there_db, back_db = (gain - further_loss_db for gain in _antennas_db(ends, a, b, candidates))

@@ -147,10 +147,9 @@ def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
     notes = [*settings.modes.notes, *_beyond(permits, stations), *gaps]
     facts = facts_of(request, settings.modes, world, notes)
     facts |= _facts(stations, radios, services, window, area, asked, clients)
-    placed = [
-        (site, site_row(site, clients.named(site.cpe or asked.cpe), radios, services, settings, world))
-        for site in sites
-    ]
+    own = [clients.named(site.cpe or asked.cpe) for site in sites]
+    here = radios, services, pixels, settings, world
+    placed = [(site, site_row(site, one, *here)) for site, one in zip(sites, own, strict=True)]
     contents = service_tables(radios, services, rows, pixels, placed, stations)
     contents["service.json"] = json_bytes(facts)
     contents["service_class.qml"] = link_style("service_class")
@@ -286,7 +285,7 @@ def _around(
                         permits, run, radio, wanted, omni, try_azimuths=asked.try_azimuths
                     )
         needs = client_needs(own, limits, rules)
-        at = station, needs, rules.client, asked.radius_km, world.ground
+        at = station, needs, rules.client, asked.radius_km, world.ground, settings.model
         pixels[station.id] = station_pixels(permits, window, *at, television=television)
     return limits, pixels
 

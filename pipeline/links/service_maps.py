@@ -7,7 +7,7 @@ a channel as interference (docs/method.md, section 46).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.links.base_stations import RadioOf, sector_attenuation_db
+from pipeline.links.station_terrain import StationTerrain
 from pipeline.rates.client_radios import ClientRow
 from pipeline.rates.link_budget import eirp_dbm
 from pipeline.rates.link_modes import LinkModes, ModeLevels, desensitisation_db, mode_levels, power_control_db
@@ -36,6 +37,8 @@ class StationPixels(NamedTuple):
     permitted_dbm: Mapping[DeviceChannel, NDArray[np.float64]]
     television_dbm: Mapping[DeviceChannel, NDArray[np.float64]]
     weight: NDArray[np.float64]
+    terrain: StationTerrain | None = None
+    """Where the losses are from, None where all are of generic paths."""
 
 
 class StationLimits(NamedTuple):
@@ -92,15 +95,19 @@ class ClientNeeds(NamedTuple):
 def client_needs(
     radios: Sequence[RadioOf], limits: Mapping[tuple[str, str], StationLimits], rules: ServiceRules
 ) -> ClientNeeds:
-    """The needs of the clients of a station's radios on their axis, without interference."""
+    """The needs of the clients of a station's radios on their axis, without interference.
+
+    On the channels that its radios may take.
+    """
     found: dict[DeviceChannel, float] = {}
     noise_dbm = math.inf
     for radio in radios:
         modes = rules.modes_of(radio)
         least_dbm = float(modes.level_dbm[0]) if modes.level_dbm.size else math.inf
         noise_dbm = min(noise_dbm, modes.noise_dbm - rules.client.receive_db)
-        for channel, permitted_dbm in limits[radio.key].permitted_dbm.items():
-            level_dbm = min(filed_dbm(radio), permitted_dbm) + rules.client.receive_db
+        permitted_dbm = limits[radio.key].permitted_dbm
+        for channel in channels_to_try(radio, permitted_dbm):
+            level_dbm = min(filed_dbm(radio), permitted_dbm[channel]) + rules.client.receive_db
             most_db = level_dbm - rules.location_db - least_dbm
             found[channel] = max(found.get(channel, -math.inf), most_db)
     return ClientNeeds(found, noise_dbm)
@@ -202,7 +209,7 @@ def assign_channels(
                 if own_use or k < i
             }
             best, most = None, 0.0
-            for channel in _allowed(radio, limits[radio.key]):
+            for channel in channels_to_try(radio, limits[radio.key].permitted_dbm):
                 if taken & set(channels_in(channel)):
                     continue
                 others = None
@@ -216,12 +223,12 @@ def assign_channels(
     return chosen
 
 
-def _allowed(radio: RadioOf, limits: StationLimits) -> list[DeviceChannel]:
+def channels_to_try(radio: RadioOf, permitted: Collection[DeviceChannel]) -> list[DeviceChannel]:
     """The channels that a radio may take, ascending: its own, or all permitted ones that it does not ban."""
     if radio.channel is not None:
-        return [radio.channel] if radio.channel in limits.permitted_dbm else []
+        return [radio.channel] if radio.channel in permitted else []
     banned = set(radio.station.ban)
-    alike = [channel for channel in limits.permitted_dbm if len(channels_in(channel)) == radio.width]
+    alike = [channel for channel in permitted if len(channels_in(channel)) == radio.width]
     return sorted((c for c in alike if not banned & set(channels_in(c))), key=lambda c: list(channels_in(c)))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import shapely
 
+from pipeline.config.bonds import DeviceChannel
 from pipeline.files import csv_text
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import GEOD
@@ -21,6 +22,7 @@ from pipeline.links.plan_links import plan_link
 from pipeline.links.radio_capacity import CAPACITY_COLUMNS, capacity_rows, mean_throughput_mbps
 from pipeline.links.service_maps import RadioService, ServiceRules, StationLimits, StationPixels, filed_dbm
 from pipeline.links.station_pixels import ServiceWindow
+from pipeline.links.station_terrain import StationTerrain, losses_to_clients
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.rates.client_radios import ClientRow
 from pipeline.rates.link_budget import GenericPath, greatest_distance_km
@@ -156,10 +158,14 @@ def site_row(
     client: ClientRow,
     radios: Sequence[RadioOf],
     services: Sequence[RadioService],
+    pixels: Mapping[str, StationPixels],
     settings: LinkSettings,
     world: LinkWorld,
 ) -> dict[str, object]:
-    """A site with the radio that serves it best, by the point tool: down and up, what is in sight."""
+    """A site with the radio that serves it best, by the point tool: down and up, what is in sight.
+
+    Over terrain the loss is that of the maps where they have the site's client.
+    """
     best: dict[str, object] = dict.fromkeys(_SITE_COLUMNS, "")
     best |= {"id": site.id, "name": site.name, "rate_mbps": "0.000", "reason": "not_permitted"}
     most = (-1.0, -math.inf)
@@ -168,7 +174,9 @@ def site_row(
             continue
         own_share = settings._replace(tdd_share=radio.station.tdd_share)
         link = link_of(radio, service, site, client)
-        found = plan_link(link, own_share, world, client.indoor_loss_db)
+        terrain = pixels[radio.station.id].terrain
+        loss_db = _loss_of_maps(terrain, service.channel, (site.lon, site.lat), client)
+        found = plan_link(link, own_share, world, client.indoor_loss_db, loss_db)
         row, at = row_of(found), found.best
         down = float(found.there.rated.rate_mbps[at])
         up = float(found.back.rated.rate_mbps[at]) if found.back is not None else math.nan
@@ -179,6 +187,21 @@ def site_row(
             own |= {"channel": str(service.channel), "down_mbps": fixed(down, 3), "up_mbps": fixed(up, 3)}
             best |= {name: row[name] for name in _SITE_COLUMNS if name in row} | own
     return best
+
+
+def _loss_of_maps(
+    terrain: StationTerrain | None, channel: DeviceChannel, place_deg: tuple[float, float], client: ClientRow
+) -> float:
+    """Loss over terrain to a site as the maps have it; NaN for what they have not."""
+    if terrain is None or client.height_m != terrain.client_m:
+        return math.nan
+    lon_deg, lat_deg = (np.array([part]) for part in place_deg)
+    station = np.array([terrain.station.lon]), np.array([terrain.station.lat])
+    bearing_deg, _, length_m = GEOD.inv(*station, lon_deg, lat_deg)
+    ways = 1e-3 * np.asarray(length_m), np.asarray(bearing_deg) % 360.0
+    if ways[0][0] > terrain.radius_km:
+        return math.nan
+    return float(losses_to_clients(terrain, (lon_deg, lat_deg), *ways)[channel][0])
 
 
 def link_of(radio: RadioOf, service: RadioService, site: SiteRow, client: ClientRow) -> LinkRow:

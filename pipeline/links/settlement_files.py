@@ -35,21 +35,15 @@ from pipeline.links.link_files import (
     television_gaps,
     world_of,
 )
-from pipeline.links.link_service import LimitedBy, Reason
-from pipeline.links.link_table import beside_columns, fixed, sight_columns
+from pipeline.links.link_table import beside_columns, fixed
 from pipeline.links.link_terrain import LinkEnds, profile_of_link
-from pipeline.links.link_world import (
-    Candidate,
-    LinkSettings,
-    LinkWorld,
-    candidates_of_territory,
-    generic_model,
-)
-from pipeline.links.plan_links import sight_of
+from pipeline.links.link_world import Candidate, LinkSettings, LinkWorld, candidates_of_territory
+from pipeline.links.mutual_interference import Disturbed
 from pipeline.links.planned_links import chains_together
 from pipeline.links.profile_page import PictureOf, page
 from pipeline.links.rate_histogram import rate_histogram
 from pipeline.links.relay import Reached, RelayHop, end_to_end_mbps, relay_tree
+from pipeline.links.settlement_table import pair_rows
 from pipeline.links.settlements import (
     PairsFound,
     PairTerms,
@@ -64,8 +58,6 @@ from pipeline.links.settlements import (
     read_template,
     template_settings,
 )
-from pipeline.rates.link_budget import erp_dbw
-from pipeline.rates.link_modes import ModeLevels
 from pipeline.territory.places import read_places
 
 _HISTOGRAM = ("group", "threshold_mbps", "links", "share_pct", "links_exclusive", "share_exclusive_pct")
@@ -94,7 +86,6 @@ _RELAY_COLUMNS = (
 _ROLE, _SOURCES = "source,user", "role=source"
 # Pictures of profiles: of relay chains, or else of the first links with service.
 _PICTURES = 40
-_SIGHT = ("los", "los_visible_pct", "los_clear_pct", "fresnel60_clear", "obstruction_m", "reception_expected")
 
 
 class PlacesRequest(NamedTuple):
@@ -130,7 +121,9 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     rules = pair_rules(places, template, candidates, settings, world)
     found = plan_pairs(pairs, rules, threads=os.cpu_count() or 1)
     histogram = rate_histogram(found.rate_mbps, pairs.ends.d_km)
-    rows = list(_rows(places, pairs, candidates, found, rules.modes, settings.model))
+    tree = [] if asked.relay is None else _relay(asked, places, pairs, candidates, found)
+    chains = _chains(tree, pairs, found, rules, assign=request.assign)
+    rows = list(pair_rows(places, pairs, found, rules, chains.beside))
     gaps = [places[i].id for i, known in enumerate(rules.at.television_known()) if not known]
     notes = [*settings.modes.notes, *television_gaps(gaps, "places")]
     facts = facts_of(request._replace(modes=settings.modes.name), settings.modes, world, notes)
@@ -142,13 +135,11 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     }
     layers = _layers(pairs, rows)
     if asked.relay is not None:
-        tree = _relay(asked, places, pairs, candidates, found)
-        chains = _relay_rows(places, tree, _chains(tree, pairs, found, rules, assign=request.assign))
-        contents["relay.csv"] = csv_text(_RELAY_COLUMNS, chains)
-        layers |= _tree_layer(places, tree, chains)
-        facts["relay"] = _relay_facts(places, tree, chains)
-    kinds = {"links": "LineString", "places": "Point", "relay_tree": "LineString"}
-    contents["links.gpkg"] = geopackage_bytes(layers, {name: kinds[name] for name in layers})
+        reached = _relay_rows(places, tree, chains)
+        contents["relay.csv"] = csv_text(_RELAY_COLUMNS, reached)
+        layers |= _tree_layer(places, tree, reached)
+        facts["relay"] = _relay_facts(places, tree, reached)
+    contents["links.gpkg"] = geopackage_bytes(layers, dict.fromkeys(layers, "LineString"))
     contents["links.html"] = page(
         "Links between settlements", _said(facts), histogram, list(histogram[0]),
         _pictures(places, pairs, candidates, found, world),
@@ -215,54 +206,6 @@ def _candidates(settings: LinkSettings, world: LinkWorld) -> list[Candidate]:
     return candidates_of_territory(world.config, settings.channel)
 
 
-def _rows(
-    places: Sequence[PlaceRow],
-    pairs: PlacePairs,
-    candidates: Sequence[Candidate],
-    found: PairsFound,
-    modes: Sequence[ModeLevels],
-    model: str,
-) -> Iterator[dict[str, object]]:
-    """A row of ``links.csv`` for each pair."""
-    names = [str(one.channel) for one in candidates]
-    unprofiled = "p1812" if model == "p1812" else generic_model(model)
-    for n, (i, k) in enumerate(pairs.places.tolist()):
-        a, b, c = places[i], places[k], int(found.channel[n])
-        mode = int(found.mode[n])
-        sight = sight_of(found.sight[n]) if not math.isnan(found.sight[n, 0]) else None
-        yield {
-            "id": f"{a.id}-{b.id}",
-            "a": a.id,
-            "b": b.id,
-            "a_lon": f"{a.lon:.6f}",
-            "a_lat": f"{a.lat:.6f}",
-            "b_lon": f"{b.lon:.6f}",
-            "b_lat": f"{b.lat:.6f}",
-            "d_km": f"{pairs.ends.d_km[n]:.4f}",
-            "bearing_ab_deg": f"{pairs.ends.bearings_deg[n, 0]:.2f}",
-            "bearing_ba_deg": f"{pairs.ends.bearings_deg[n, 1]:.2f}",
-            "channel_used": names[c],
-            "erp_dbw": fixed(erp_dbw(float(found.used_dbm[n])), 2),
-            "eirp_dbm": fixed(float(found.used_dbm[n]), 2),
-            "permitted_a_dbm": fixed(float(found.permitted_dbm[n, 0]), 2),
-            "permitted_b_dbm": fixed(float(found.permitted_dbm[n, 1]), 2),
-            "limited_by": LimitedBy(int(found.limited_by[n])).name.lower(),
-            "model_used": "p1812" if found.known[n] else unprofiled,
-            "loss_db": fixed(float(found.loss_db[n]), 2),
-            "prx_dbm": fixed(float(found.received_dbm[n]), 2),
-            "noise_dbm": fixed(modes[c].noise_dbm, 2),
-            "interference_dbm": fixed(float(found.interference_dbm[n]), 2),
-            "cni_db": fixed(float(found.cni_db[n]), 2),
-            "mode": modes[c].name[mode] if mode >= 0 else "",
-            "rate_mbps": fixed(float(found.rate_mbps[n]), 3),
-            "rate_mean_mbps": fixed(float(found.mean_mbps[n]), 3),
-            "throughput_mbps": fixed(float(found.throughput_mbps[n]), 3),
-            "margin_db": fixed(float(found.margin_db[n]), 2),
-            **sight_columns(sight, _SIGHT),
-            "reason": Reason(int(found.reason[n])).word,
-        }
-
-
 def _layers(pairs: PlacePairs, rows: Sequence[dict[str, object]]) -> dict[str, Any]:
     """The layer ``links`` of the GeoPackage."""
     ends = np.stack([pairs.ends.lon_deg, pairs.ends.lat_deg], axis=-1)
@@ -295,11 +238,15 @@ def _relay(
 
 
 class _Chains(NamedTuple):
-    """What the hops of a tree are beside each other, by the place that they lead to, and rates to it."""
+    """What the hops of a tree are beside each other, by the place that they lead to, and rates to it.
+
+    ``beside``: the same by the number of the pair.
+    """
 
     hops: dict[int, RelayHop]
     columns: dict[int, dict[str, object]]
     end_to_end_mbps: dict[int, float]
+    beside: dict[int, Disturbed]
 
 
 def _chains(
@@ -313,7 +260,7 @@ def _chains(
         np.int64,
     )
     if not led:
-        return _Chains({}, {}, {})
+        return _Chains({}, {}, {}, {})
     own = PlacePairs(pairs.places[rows], LinkEnds(*(values[rows] for values in pairs.ends)))
     ways = pair_ways(own, rules, os.cpu_count() or 1)
     beside = chains_together(own, ways, rules, found.channel[rows], assign=assign).found
@@ -328,7 +275,8 @@ def _chains(
                 "channel": channel,
                 "rate_mbps": fixed(alone_mbps, 3),
             }
-    return _Chains(hops, columns, end_to_end_mbps(tree, hops) if hops else {})
+    by_pair = {int(rows[n]): one for n, one in beside.items()}
+    return _Chains(hops, columns, end_to_end_mbps(tree, hops) if hops else {}, by_pair)
 
 
 def _relay_rows(

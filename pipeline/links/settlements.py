@@ -336,8 +336,8 @@ def pair_ways(pairs: PlacePairs, rules: PairTerms, threads: int = 1) -> PairWays
     template, at, settings = rules.template, rules.at, rules.settings
     loss_db, known, sight = _losses(pairs, rules.candidates, settings, rules.world, threads)
     first, second = pairs.places[:, 0], pairs.places[:, 1]
-    source_dbm, user_dbm = (_eirp_dbm(end, template) for end in (template.source, template.user))
-    gains_db = [end.gain_dbd + DIPOLE_GAIN_DBI - end.feeder_db for end in (template.source, template.user)]
+    source_dbm, user_dbm = (eirp_of_end_dbm(end, template) for end in (template.source, template.user))
+    gains_db = [gain_of_end_dbi(end) for end in (template.source, template.user)]
 
     permitted = _permitted_dbm(pairs, rules, 0, first), _permitted_dbm(pairs, rules, 1, second)
 
@@ -433,10 +433,16 @@ def _generic_losses(
     return loss_db
 
 
-def _eirp_dbm(end: TemplateEnd, template: LinkTemplate) -> float:
+def eirp_of_end_dbm(end: TemplateEnd, template: LinkTemplate) -> float:
+    """E.i.r.p. of a radio of a template."""
     return eirp_dbm(
         watts_dbm(end.power_w), end.gain_dbd + DIPOLE_GAIN_DBI, end.feeder_db, template.other_loss_db
     )
+
+
+def gain_of_end_dbi(end: TemplateEnd) -> float:
+    """Gain of a radio of a template as a receiver, less its feeder."""
+    return end.gain_dbd + DIPOLE_GAIN_DBI - end.feeder_db
 
 
 def template_settings(template: LinkTemplate, settings: LinkSettings) -> LinkSettings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,7 +14,8 @@ from pipeline.errors import InputError
 from pipeline.grid.geodesy import rays_to
 from pipeline.grid.grid import Grid
 from pipeline.links.base_stations import BaseStation, RadioOf, sector_attenuation_db
-from pipeline.links.link_terrain import LinkGround, link_ends, look_along
+from pipeline.links.link_terrain import LinkGround
+from pipeline.links.link_world import generic_model
 from pipeline.links.permitted import (
     ADJACENT_DB,
     Permits,
@@ -29,7 +29,8 @@ from pipeline.links.permitted import (
     television_dbuvm,
     television_near,
 )
-from pipeline.links.service_maps import ClientNeeds, StationLimits, StationPixels
+from pipeline.links.service_maps import ClientNeeds, StationLimits, StationPixels, channels_to_try
+from pipeline.links.station_terrain import StationTerrain, losses_to_clients, station_terrain
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
 from pipeline.query.paws import PawsError
 from pipeline.query.profiles import AntennaHeight, channel_entries, layers_for
@@ -110,12 +111,14 @@ def station_limits(
     levels |= {channel: permitted_in(permitted, channel) for channel in [*permitted.level_dbm, *named]}
     allowed = {channel: level for channel, (level, _) in levels.items() if not math.isnan(level)}
     unknown = frozenset(channel for channel, (_, word) in levels.items() if word == "not_evaluated")
+    tried = {channel for radio in radios for channel in channels_to_try(radio, allowed)}
     place_deg = np.array([station.lon]), np.array([station.lat])
-    stations = television_near(permits, allowed, *place_deg) if television else {}
+    stations = television_near(permits, sorted(tried, key=str), *place_deg) if television else {}
     fields = {channel: float(seen[0]) for channel, seen in television_dbuvm(permits.config, stations).items()}
     received = {
         channel: interference_dbm(permits.config, fields, channel, 0.0, station.height_m)
         for channel in allowed
+        if channel in tried
     }
     return StationLimits(allowed, received, unknown=unknown)
 
@@ -176,33 +179,39 @@ def station_pixels(
     client: ClientRow,
     radius_km: float,
     ground: LinkGround | None,
+    model: str,
     *,
     television: bool,
 ) -> StationPixels:
     """The territory's pixels within a station's radius, with everything by its permitted channels.
 
-    ``ground``: losses by P.1812 over terrain, of generic land by P.1546 where it is not known; None: all
-    generic.
+    ``ground``: losses over terrain where it is known; None: all generic. Unknown losses are generic too,
+    unless the model is ``p1812``.
     """
-    whole, channels = Grid(*window.grid), list(needs.largest_loss_db)
+    whole = Grid(*window.grid)
+    f_mhz = {one: channel_centre_mhz(permits.config.channels, one) for one in needs.largest_loss_db}
     d_km, bearing_deg = rays_to(
         station.lon, station.lat, whole, slice(0, whole.height), slice(0, whole.width)
     )
     index = np.flatnonzero((d_km <= radius_km) & window.inside)
-    far_km, bearings = d_km.ravel()[index], bearing_deg.ravel()[index]
+    ways = d_km.ravel()[index], bearing_deg.ravel()[index]
     lon_deg, lat_deg = (values.ravel()[index] for values in whole.lonlat_deg())
-    losses = _losses(permits, (lon_deg, lat_deg), station, client, far_km, channels, ground)
-    permitted = {channel: _client_dbm(window, channel, index) for channel in channels}
+    terrain = None
+    if ground is not None and f_mhz:
+        terrain = station_terrain(ground, station, client.height_m, f_mhz, radius_km)
+    losses = _losses(station, (lon_deg, lat_deg), ways, f_mhz, client, model, terrain)
+    permitted = {channel: _client_dbm(window, channel, index) for channel in f_mhz}
     weight = window.area_km2 if window.people is None else window.people
     return StationPixels(
         index,
-        bearings,
+        ways[1],
         losses,
         permitted,
         _television(permits, (lon_deg, lat_deg), losses, needs, client.height_m)
         if television
-        else _none(channels, index.size),
+        else _none(list(f_mhz), index.size),
         np.nan_to_num(weight.ravel()[index]).astype(np.float64),
+        terrain,
     )
 
 
@@ -211,7 +220,7 @@ def not_evaluated_around(
 ) -> NDArray[np.bool_]:
     """Pixels [n] of a station where a channel that a radio might take is not evaluated, here or there.
 
-    That television on it is not known counts alike.
+    That its television, or the terrain on the path, is not known counts alike.
     """
     index = pixels.pixel
     asked = [radio.channel] if radio.channel is not None else list(window.client)
@@ -222,7 +231,8 @@ def not_evaluated_around(
         parts = [channel] if channel in window.client else list(channels_in(channel))
         raw = [window.client[part].ravel()[index] for part in parts if part in window.client]
         found |= channel in limits.unknown or math.isnan(limits.television_dbm.get(channel, -math.inf))
-        found |= np.isnan(pixels.television_dbm.get(channel, np.zeros(1)))
+        for known in (pixels.television_dbm, pixels.loss_db):
+            found |= np.isnan(known.get(channel, np.zeros(1)))
         found |= np.any([values == NOT_EVALUATED for values in raw], axis=0)
     return found
 
@@ -243,37 +253,31 @@ def _client_dbm(
 
 
 def _losses(
-    permits: Permits,
-    places_deg: tuple[NDArray[np.float64], NDArray[np.float64]],
     station: BaseStation,
+    places_deg: tuple[NDArray[np.float64], NDArray[np.float64]],
+    ways: tuple[NDArray[np.float64], NDArray[np.float64]],
+    f_mhz: Mapping[DeviceChannel, float],
     client: ClientRow,
-    d_km: NDArray[np.float64],
-    channels: Sequence[DeviceChannel],
-    ground: LinkGround | None,
+    model: str,
+    terrain: StationTerrain | None,
 ) -> dict[DeviceChannel, NDArray[np.float64]]:
-    """Loss [n] by channel: over terrain where it is known, else of a generic path."""
-    f_mhz = [channel_centre_mhz(permits.config.channels, channel) for channel in channels]
-    far_km = np.maximum(d_km, _NEAREST_KM)
+    """Loss [n] by channel: over terrain where it is known, else, unless only that is wanted, generic.
+
+    ``ways``: distances in km and bearings from the station.
+    """
+    over_terrain = {} if terrain is None else losses_to_clients(terrain, places_deg, *ways)
+    far_km = np.maximum(ways[0], _NEAREST_KM)
     losses = {}
-    for channel, f in zip(channels, f_mhz, strict=True):
-        path = GenericPath("p1546", f, station.height_m, client.height_m)
-        knots = np.arange(1, math.ceil(far_km.max(initial=_STEP_KM) / _STEP_KM) + 2) * _STEP_KM
-        knots = np.concatenate([np.geomspace(_NEAREST_KM, _STEP_KM, 20, endpoint=False), knots])
-        table_db, _ = generic_loss_db(path, knots)
-        losses[channel] = np.interp(np.log(far_km), np.log(knots), table_db)
-    if ground is None or not channels:
-        return losses
-    lon_deg, lat_deg = places_deg
-    ends = link_ends(
-        np.stack([np.full(d_km.size, station.lon), lon_deg], axis=1),
-        np.stack([np.full(d_km.size, station.lat), lat_deg], axis=1),
-        np.tile([station.height_m, client.height_m], (d_km.size, 1)),
-    )
-    looks = look_along(ground, ends, f_mhz, sight=False, threads=os.cpu_count() or 1)
-    return {
-        channel: np.where(looks.known, looks.loss_db[:, c], losses[channel])
-        for c, channel in enumerate(channels)
-    }
+    for channel, f in f_mhz.items():
+        losses[channel] = over_terrain.get(channel, np.full(far_km.size, math.nan))
+        unknown = np.isnan(losses[channel])
+        if model != "p1812" and unknown.any():
+            path = GenericPath(generic_model(model), f, station.height_m, client.height_m)
+            knots = np.arange(1, math.ceil(far_km.max() / _STEP_KM) + 2) * _STEP_KM
+            knots = np.concatenate([np.geomspace(_NEAREST_KM, _STEP_KM, 20, endpoint=False), knots])
+            table_db, _ = generic_loss_db(path, knots)
+            losses[channel][unknown] = np.interp(np.log(far_km[unknown]), np.log(knots), table_db)
+    return losses
 
 
 def _television(

@@ -34,17 +34,22 @@ class ReachMaps(NamedTuple):
     number: NDArray[np.uint8]
 
 
+def least_losses_beyond_db(path: GenericPath) -> NDArray[np.float64]:
+    """Least loss at each multiple of ``STEP_KM`` from the first on, or farther, up to 300 km: rising."""
+    d_km = STEP_KM * np.arange(1, round(_FARTHEST_KM / STEP_KM) + 1, dtype=np.float64)
+    loss_db, _ = generic_loss_db(path, d_km)
+    return np.minimum.accumulate(loss_db[::-1])[::-1]
+
+
 def radius_table(path: GenericPath, allowed_db_at_0_dbm: float) -> NDArray[np.uint16]:
     """Radius in 10 m by raw level of 0.01 dBm, uint16[65536], in the order of uint16.
 
     ``allowed_db_at_0_dbm``: loss that 0 dBm e.i.r.p. bears. Rounded down; the farthest place counts where the
     loss falls again with the distance. Codes have radius 0.
     """
-    d_km = STEP_KM * np.arange(1, round(_FARTHEST_KM / STEP_KM) + 1, dtype=np.float64)
-    loss_db, _ = generic_loss_db(path, d_km)
-    least_beyond_db = np.minimum.accumulate(loss_db[::-1])[::-1]
     raw = np.arange(-32768, 32768)
-    steps = np.searchsorted(least_beyond_db, raw / _CENTI + allowed_db_at_0_dbm, side="right")
+    allowed_db = raw / _CENTI + allowed_db_at_0_dbm
+    steps = np.searchsorted(least_losses_beyond_db(path), allowed_db, side="right")
     steps[raw <= NOT_EVALUATED] = 0
     return np.roll(steps, 32768).astype(np.uint16)
 

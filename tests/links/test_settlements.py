@@ -147,6 +147,11 @@ def test_a_run_bounds_both_ends_and_the_best_channel_is_taken(run: Path) -> None
     assert {row["model_used"] for row in links.values()} == {"p1812"}
     tree = {row["place"]: row for row in rows_of(run, "relay.csv")}
     assert (tree["west"]["hops"], tree["west"]["reached"]) == ("0", "yes")
+    # Hops of the chains have what they do to each other; the other pairs are no plan.
+    hops = {f"{row['parent']}-{name}": row["cni_all_db"] for name, row in tree.items() if row["parent"]}
+    assert "" not in hops.values()
+    assert {name: row["cni_all_db"] for name, row in links.items() if row["cni_all_db"]} == hops
+    assert len(hops) > 0
     document = json.loads((run / "out/links.json").read_text())
     assert sum(row["links_exclusive"] for row in document["histogram"]) == len(links)
     assert "<svg" in (run / "out/links.html").read_text()
@@ -167,7 +172,8 @@ def test_settlements_and_single_links_say_the_same(run: Path) -> None:
     assert done.exit_code == 0, (done.output, done.exception)
     with (run / "single/links.csv").open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
-            for name in ("channel_used", "loss_db", "rate_mbps", "reason", "los_visible_pct", "prx_dbm"):
+            names = ("channel_used", "loss_db", "rate_mbps", "reason", "los_visible_pct", "prx_dbm")
+            for name in (*names, "field_dbuvm", "d_max_km", "television_unknown"):
                 assert row[name] == pairs[row["id"]][name], (row["id"], name)
 
 
