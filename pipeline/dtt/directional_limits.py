@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.dtt.channel_files import ChannelFiles
+from pipeline.dtt.level_terms import server_at
 from pipeline.dtt.limit_budget import VictimSearch, floor_db, places_of, victim_searches
 from pipeline.dtt.limiting_victims import MapSearch, strictest_victim
 from pipeline.dtt.victims import ExplainedPixel
@@ -20,15 +23,33 @@ BEARING_SECTORS = 72
 _SECTOR_DEG = 360.0 / BEARING_SECTORS
 # Device and victim may be anywhere in their pixels: half a diagonal each.
 _SPREAD_PX = math.sqrt(2.0)
+# Services of victims at home and abroad.
+_OWN, _FOREIGN = "dtt", "foreign_dtt"
 
 
-def limits_by_direction(asked: ExplainedPixel, victims: Sequence[tuple[int, Offset]]) -> NDArray[np.float64]:
-    """Limit in dBm, float64[72], by the sector of 5 degrees from grid north in which victims lie; inf: none.
+class SectorVictim(NamedTuple):
+    """The reception that limits a sector: its service, channel, and the station that is received."""
+
+    service: str
+    channel: int
+    station: str
+
+
+class SectorLimits(NamedTuple):
+    """Limit in dBm, float64[72], by sector of 5 degrees, inf none; and the victim that it is of."""
+
+    level_dbm: NDArray[np.float64]
+    victims: tuple[SectorVictim | None, ...]
+
+
+def limits_by_direction(asked: ExplainedPixel, victims: Sequence[tuple[int, Offset]]) -> SectorLimits:
+    """Limits by the sector from grid north in which victims lie.
 
     A victim counts in every sector that it could lie in, one in a touching pixel in all. For the method
     ``degradation``.
     """
     lowest_dbm, places = np.full(BEARING_SECTORS, math.inf), places_of(asked)
+    lying: dict[int, tuple[str, int, int, int]] = {}
     for channel, offset in victims:
         for one in victim_searches(asked, places, channel, offset):
             for sector, search in _by_sector(one):
@@ -36,8 +57,18 @@ def limits_by_direction(asked: ExplainedPixel, victims: Sequence[tuple[int, Offs
                 if found is not None:
                     level_dbm = found.permissible_dbm - one.more_db
                     level_dbm += floor_db(one, asked.device, offset, found.permissible_dbm)
-                    lowest_dbm[sector] = min(lowest_dbm[sector], level_dbm)
-    return lowest_dbm
+                    if level_dbm < lowest_dbm[sector]:
+                        lowest_dbm[sector] = level_dbm
+                        place = one.box.rows.start + found.row, one.box.cols.start + found.col
+                        lying[sector] = _FOREIGN if found.kind.foreign else _OWN, channel, *place
+    named = {one: SectorVictim(*one[:2], _station(asked, *one[1:])) for one in set(lying.values())}
+    return SectorLimits(
+        lowest_dbm, tuple(named[lying[n]] if n in lying else None for n in range(BEARING_SECTORS))
+    )
+
+
+def _station(asked: ExplainedPixel, channel: int, row: int, col: int) -> str:
+    return str(server_at(ChannelFiles(asked.build, channel), row, col)["id"])
 
 
 def _by_sector(one: VictimSearch) -> Iterator[tuple[int, MapSearch]]:

@@ -86,13 +86,20 @@ def read_reception(asked: ExplainedPixel, victim: LimitingVictim) -> Reception:
     files = ChannelFiles(asked.build, victim.job.channel)
     rows, cols = pixel_of(victim.row, victim.col)
     levels = raster.read(files.coverage(".tif"), rows=rows, cols=cols, bands=_LEVELS).values.ravel()
-    number = raster.read(files.coverage("_class.tif"), rows=rows, cols=cols, bands=["server"]).values.item()
-    content = json.loads(files.coverage("_servers.json").read_text(encoding="utf-8"))
-    server = content["transmitters"][number - 1]
+    server = server_at(files, victim.row, victim.col)
     device = with_dq(asked.device, rule_of(server).dq_pct)
     levels[1:3], time_pct = _deciding_nuisance(asked, device, victim, float(levels[0]), rows, cols)
     wanted, nuisance, sigma, azimuth, q1 = map(float, levels)
     return Reception(server, wanted, nuisance, sigma, azimuth, q1, time_pct)
+
+
+def server_at(files: ChannelFiles, row: int, col: int) -> dict[str, Any]:
+    """The best server of a pixel of the padded grid, as the job coverage lists it."""
+    rows, cols = pixel_of(row, col)
+    number = raster.read(files.coverage("_class.tif"), rows=rows, cols=cols, bands=["server"]).values.item()
+    content = json.loads(files.coverage("_servers.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = content["transmitters"][number - 1]
+    return found
 
 
 def pixel_of(row: int, col: int) -> tuple[slice, slice]:

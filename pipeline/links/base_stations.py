@@ -116,6 +116,8 @@ class BaseStation(Section):
     """A filter at the outputs: so much less than the device's class leaks; counts with --pointing."""
     cpe: tuple[str, ...] = ()
     """Client radios that the station serves; none: any."""
+    note: Annotated[str, Field(max_length=200)] = ""
+    """What is to be said of it beside its capacity."""
 
 
 class BaseStations(Section):

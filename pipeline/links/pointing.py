@@ -19,7 +19,7 @@ from pyproj import Proj
 from pipeline.budget import total_dbm
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
-from pipeline.dtt.directional_limits import BEARING_SECTORS, limits_by_direction
+from pipeline.dtt.directional_limits import BEARING_SECTORS, SectorLimits, SectorVictim, limits_by_direction
 from pipeline.dtt.threshold import explain_threshold
 from pipeline.dtt.victims import ExplainedPixel
 from pipeline.errors import InputError
@@ -44,6 +44,7 @@ class DirectionalLimits(NamedTuple):
     """Limits at a place: by sector of 5 degrees from true north, of everything else, and the least e.i.r.p.
 
     ``omni_dbm`` what a non-directional device may; NaN: nothing. ``open`` False: pointing changes nothing.
+    ``victims`` that limit the sectors; none where what limits has no direction.
     """
 
     sector_dbm: NDArray[np.float64]
@@ -51,6 +52,7 @@ class DirectionalLimits(NamedTuple):
     least_dbm: float
     omni_dbm: float
     open: bool
+    victims: tuple[SectorVictim | None, ...] = (None,) * BEARING_SECTORS
 
 
 def directional_limits(
@@ -91,17 +93,13 @@ def directional_limits(
     asked = ExplainedPixel(
         found.config, build, found.grid, found.device, found.row, found.col, context.terrain_fault
     )
-    sector_dbm = limits_by_direction(asked, victims)
+    sectors = limits_by_direction(asked, victims)
     if occupied := explain_threshold(asked, victims):  # what a threshold leaves has no direction
         other_dbm = min(other_dbm, total_dbm(occupied.terms))
-    lowest_dbm = float(sector_dbm.min())
-    if math.isfinite(dtt_dbm) and math.isfinite(lowest_dbm):  # manual adjustments have no direction
-        sector_dbm = sector_dbm + (dtt_dbm - lowest_dbm)
-    else:
-        sector_dbm = np.full(BEARING_SECTORS, dtt_dbm)
     lon_deg, lat_deg = place_deg
     turn_deg = float(Proj(found.grid.crs).get_factors(lon_deg, lat_deg).meridian_convergence)
-    limits = DirectionalLimits(_turned(sector_dbm, turn_deg), other_dbm, least_dbm, math.nan, open=True)
+    sector_dbm, lying = _turned(_as_published(sectors, dtt_dbm), turn_deg)
+    limits = DirectionalLimits(sector_dbm, other_dbm, least_dbm, math.nan, open=True, victims=lying)
     return limits._replace(omni_dbm=permitted_on_axis_dbm(limits, np.zeros_like))
 
 
@@ -118,13 +116,22 @@ def with_and_without_direction(levels: Sequence[tuple[str, float]], cap_dbm: flo
     return dtt_dbm, min([cap_dbm, *(level for name, level in levels if name != _DTT)])
 
 
-def _turned(sector_dbm: NDArray[np.float64], turn_deg: float) -> NDArray[np.float64]:
+def _as_published(sectors: SectorLimits, dtt_dbm: float) -> SectorLimits:
+    """The limits with manual adjustments, which have no direction: their least is ``dtt_dbm``."""
+    lowest_dbm = float(sectors.level_dbm.min())
+    if math.isfinite(dtt_dbm) and math.isfinite(lowest_dbm):
+        return sectors._replace(level_dbm=sectors.level_dbm + (dtt_dbm - lowest_dbm))
+    return SectorLimits(np.full(BEARING_SECTORS, dtt_dbm), (None,) * BEARING_SECTORS)
+
+
+def _turned(sectors: SectorLimits, turn_deg: float) -> SectorLimits:
     """Sectors from grid north as sectors from true north: each takes the least of the two that it touches."""
-    first = np.arange(BEARING_SECTORS) - math.floor(turn_deg / _SECTOR_DEG)
-    found: NDArray[np.float64] = np.minimum(
-        sector_dbm[first % BEARING_SECTORS], sector_dbm[(first - 1) % BEARING_SECTORS]
-    )
-    return found if turn_deg != 0.0 else sector_dbm
+    if turn_deg == 0.0:
+        return sectors
+    first = (np.arange(BEARING_SECTORS) - math.floor(turn_deg / _SECTOR_DEG)) % BEARING_SECTORS
+    second = (first - 1) % BEARING_SECTORS
+    found = np.where(sectors.level_dbm[second] < sectors.level_dbm[first], second, first)
+    return SectorLimits(sectors.level_dbm[found], tuple(sectors.victims[one] for one in found.tolist()))
 
 
 def permitted_on_axis_dbm(limits: DirectionalLimits, attenuation_db: _Antenna) -> float:

@@ -12,7 +12,17 @@ from pipeline.links.base_stations import RadioOf
 
 # Least throughput of a user in Table A8-3.
 USER_MBPS = 1.2
-CAPACITY_COLUMNS = ("station", "sector", "radio", "channel", "tcp_mbps", "capacity_mbps", "users_at_1_2")
+CAPACITY_COLUMNS = (
+    "station",
+    "sector",
+    "radio",
+    "channel",
+    "tcp_mbps",
+    "capacity_mbps",
+    "users_at_1_2",
+    "note",
+)
+_GIVEN, _COMPUTED, _NO_CHANNEL = "given throughput", "harmonic mean of the maps", "no channel"
 
 
 def mean_throughput_mbps(throughput_mbps: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
@@ -33,22 +43,29 @@ def capacity_rows(
 ) -> list[dict[str, object]]:
     """A row for each radio, and one for each station with all its radios; given throughputs win.
 
-    A radio that has no channel carries nothing, whatever is given.
+    A radio that has no channel carries nothing, whatever is given. Notes say where a throughput is from; the
+    one of a station is its own.
     """
     rows: list[dict[str, object]] = []
     totals: dict[str, float] = {}
+    notes: dict[str, str] = {}
     for radio, channel, found_mbps in zip(radios, channels, throughput_mbps, strict=True):
         given = radio.station.tcp_mbps
         own_mbps = (given if given is not None else found_mbps) if channel else 0.0
         totals[radio.station.id] = totals.get(radio.station.id, 0.0) + own_mbps
-        names = (radio.station.id, radio.sector.id, radio.radio.id, channel)
-        rows.append(_row(*names, own_mbps, own_mbps))
-    return rows + [_row(station, "", "", "", None, total) for station, total in totals.items()]
+        notes[radio.station.id] = radio.station.note
+        said = (_COMPUTED if given is None else _GIVEN) if channel else _NO_CHANNEL
+        rows.append(
+            _row((radio.station.id, radio.sector.id, radio.radio.id, channel), own_mbps, own_mbps, said)
+        )
+    return rows + [
+        _row((station, "", "", ""), None, total, notes[station]) for station, total in totals.items()
+    ]
 
 
 def _row(
-    station: str, sector: str, radio: str, channel: str, tcp_mbps: float | None, capacity_mbps: float
+    names: tuple[str, str, str, str], tcp_mbps: float | None, capacity_mbps: float, note: str
 ) -> dict[str, object]:
     tcp = "" if tcp_mbps is None else f"{tcp_mbps:.3f}"
-    values = (station, sector, radio, channel, tcp, f"{capacity_mbps:.3f}", users_at(capacity_mbps))
+    values = (*names, tcp, f"{capacity_mbps:.3f}", users_at(capacity_mbps), note)
     return dict(zip(CAPACITY_COLUMNS, values, strict=True))

@@ -43,7 +43,6 @@ from pipeline.links.link_files import (
 )
 from pipeline.links.link_rows import AUTO
 from pipeline.links.link_styles import QML_FILE, code_names, link_style
-from pipeline.links.link_table import fixed
 from pipeline.links.link_world import LinkSettings, LinkWorld
 from pipeline.links.permitted import Permits
 from pipeline.links.radio_capacity import CAPACITY_COLUMNS
@@ -58,7 +57,14 @@ from pipeline.links.service_maps import (
     assign_channels,
     client_needs,
 )
-from pipeline.links.service_tables import azimuth_cells, service_tables, site_row, station_row
+from pipeline.links.service_tables import (
+    AZIMUTH_COLUMNS,
+    azimuth_cells,
+    azimuth_rows,
+    service_tables,
+    site_row,
+    station_row,
+)
 from pipeline.links.station_pixels import (
     ServiceWindow,
     not_evaluated_around,
@@ -78,7 +84,7 @@ _RASTERS = ("service_rate", "service_class", "service_channel", "service_station
 _PUBLIC = tuple(name for name in _RASTERS if name != "service_station")
 _PRODUCTS: dict[str, OutputKind] = {f"{name}.tif": GEOTIFF_FILE for name in _RASTERS} | {
     "stations_out.csv": kind_of_table("station", "sector", "radio", "channel", "used_dbm"),
-    "capacity.csv": kind_of_table(*CAPACITY_COLUMNS),
+    "capacity.csv": kind_of_table(*CAPACITY_COLUMNS[:-1]),
     "service_class.qml": QML_FILE,
     "sites_out.csv": kind_of_table("id", "station", "rate_mbps", "reason"),
     "service.gpkg": GPKG_FILE,
@@ -88,7 +94,6 @@ _PRODUCTS: dict[str, OutputKind] = {f"{name}.tif": GEOTIFF_FILE for name in _RAS
 
 # What tells where protected receivers are is for internal use.
 _AZIMUTHS = "internal/permitted_azimuth.csv"
-_AZIMUTH_COLUMNS = ("station", "sector", "channel", "azimuth_deg", "limit_dbm", "pointing_gain_db")
 
 
 class StationRequest(NamedTuple):
@@ -156,7 +161,7 @@ def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
     _write_maps(request.out, window, stations, radios, chosen, area, facts, publish=asked.publish)
     write_together({request.out / name: content for name, content in contents.items()})
     if asked.pointing is not None:
-        write_whole(request.out / _AZIMUTHS, csv_text(_AZIMUTH_COLUMNS, _azimuth_rows(limits)))
+        write_whole(request.out / _AZIMUTHS, csv_text(AZIMUTH_COLUMNS, azimuth_rows(limits)))
     print("\n".join(_text(rows, facts)))
 
 
@@ -165,7 +170,11 @@ def _checked_request(asked: StationRequest, request: LinkRequest) -> LinkSetting
     tables = [path for path in (asked.stations, asked.cpe_table, asked.sites) if path is not None]
     if asked.try_azimuths and asked.pointing is None:
         raise InputError("needs limits by direction", field="--try-azimuths", allowed="with --pointing")
-    more = {_AZIMUTHS: kind_of_table(*_AZIMUTH_COLUMNS)} if asked.pointing is not None else {}
+    more = (
+        {_AZIMUTHS: kind_of_table("station", "sector", "channel", "azimuth_deg", "limit_dbm")}
+        if asked.pointing is not None
+        else {}
+    )
     more |= {f"public/{name}.tif": GEOTIFF_FILE for name in _PUBLIC} if asked.publish else {}
     check_output_folder("--out", request.out, _PRODUCTS | more, inputs_of(request, *tables))
     settings = settings_of(request)
@@ -296,18 +305,6 @@ def _wanted(permits: Permits, radio: RadioOf, own: Sequence[RadioOf]) -> list[De
     if None in alike:
         return [channel for channel in permits.channels if channel not in radio.station.ban]
     return [channel for channel in dict.fromkeys(alike) if isinstance(channel, int)]
-
-
-def _azimuth_rows(limits: Mapping[tuple[str, str], StationLimits]) -> list[dict[str, object]]:
-    """Limits by the direction of victims: a row for each sector of 5 degrees."""
-    rows: list[dict[str, object]] = []
-    for (station, sector), own in limits.items():
-        for channel, levels in own.sector_dbm.items():
-            gain = fixed(own.gain_db.get(channel, math.nan), 2)
-            for step, level in enumerate(levels.tolist()):
-                values = (station, sector, str(channel), 5 * step, fixed(level, 2), gain)
-                rows.append(dict(zip(_AZIMUTH_COLUMNS, values, strict=True)))
-    return rows
 
 
 def _best(

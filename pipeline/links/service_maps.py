@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.bonds import DeviceChannel, channels_in
+from pipeline.dtt.directional_limits import SectorVictim
 from pipeline.links.base_stations import RadioOf, sector_attenuation_db
 from pipeline.links.station_terrain import StationTerrain
 from pipeline.rates.client_radios import ClientRow
@@ -45,15 +46,16 @@ class StationLimits(NamedTuple):
     """What a station may radiate by channel, in dBm (only channels where something is permitted).
 
     ``television_dbm``: level of television in its receivers, with 0 dBi; ``gain_db``: what pointing adds to
-    that of a non-directional device; ``sector_dbm`` its limits by sector of 5 degrees, each by channel;
-    ``best_axis`` the axis in degrees that would be permitted most, with that; ``unknown`` channels that are
-    not evaluated there.
+    that of a non-directional device; ``sector_dbm`` its limits by sector of 5 degrees, each by channel,
+    ``sector_victims`` whose they are; ``best_axis`` the axis in degrees that would be permitted most, with
+    that; ``unknown`` channels that are not evaluated there.
     """
 
     permitted_dbm: Mapping[DeviceChannel, float]
     television_dbm: Mapping[DeviceChannel, float]
     gain_db: Mapping[DeviceChannel, float] = MappingProxyType({})
     sector_dbm: Mapping[DeviceChannel, NDArray[np.float64]] = MappingProxyType({})
+    sector_victims: Mapping[DeviceChannel, Sequence[SectorVictim | None]] = MappingProxyType({})
     best_axis: Mapping[DeviceChannel, tuple[float, float]] = MappingProxyType({})
     unknown: frozenset[DeviceChannel] = frozenset()
 

@@ -65,6 +65,17 @@ _SITE_COLUMNS = (
     "reception_expected",
     "reason",
 )
+AZIMUTH_COLUMNS = (
+    "station",
+    "sector",
+    "channel",
+    "azimuth_deg",
+    "limit_dbm",
+    "pointing_gain_db",
+    "victim_service",
+    "victim_channel",
+    "victim_id",
+)
 _WEDGE_STEPS = 24
 
 
@@ -116,6 +127,19 @@ def azimuth_cells(service: RadioService, limits: StationLimits) -> dict[str, obj
     if service.channel is not None:
         axis_deg, level_dbm = limits.best_axis.get(service.channel, (math.nan, math.nan))
     return {"best_azimuth_deg": fixed(axis_deg, 0), "best_azimuth_dbm": fixed(level_dbm, 2)}
+
+
+def azimuth_rows(limits: Mapping[tuple[str, str], StationLimits]) -> list[dict[str, object]]:
+    """Limits by the direction of victims: a row for each sector of 5 degrees."""
+    rows: list[dict[str, object]] = []
+    for (station, sector), own in limits.items():
+        for channel, levels in own.sector_dbm.items():
+            gain = fixed(own.gain_db.get(channel, math.nan), 2)
+            for step, level in enumerate(levels.tolist()):
+                victim = own.sector_victims[channel][step] or ("", "", "")
+                values = (station, sector, str(channel), 5 * step, fixed(level, 2), gain, *victim)
+                rows.append(dict(zip(AZIMUTH_COLUMNS, values, strict=True)))
+    return rows
 
 
 def _radius_km(radio: RadioOf, service: RadioService, rules: ServiceRules, permits: Permits) -> float:

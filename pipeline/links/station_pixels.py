@@ -159,16 +159,19 @@ def pointed_limits(
     def turned(off_deg: NDArray[np.float64]) -> NDArray[np.float64]:
         return antenna(off_deg + radio.sector.azimuth_deg)
 
-    levels, gains, sectors, best = dict(own.permitted_dbm), {}, {}, {}
+    levels, gains, sectors, victims, best = dict(own.permitted_dbm), {}, {}, {}, {}
     for channel in channels:
         place_deg = station.lon, station.lat
         found = permitted_pointing(run, place_deg, channel, devices, antenna, station.extra_aclr_db)
         if not math.isnan(found.level_dbm):
             levels[channel], gains[channel] = found.level_dbm, found.gain_db
-        sectors[channel] = np.min([one.sector_dbm for one in found.limits], axis=0)
+        by_device = np.array([one.sector_dbm for one in found.limits])
+        sectors[channel] = by_device.min(axis=0)
+        strictest = by_device.argmin(axis=0).tolist()
+        victims[channel] = [found.limits[device].victims[n] for n, device in enumerate(strictest)]
         if try_azimuths:
             best[channel] = best_azimuth_deg(found.limits, turned)
-    return StationLimits(levels, own.television_dbm, gains, sectors, best, own.unknown)
+    return StationLimits(levels, own.television_dbm, gains, sectors, victims, best, own.unknown)
 
 
 def station_pixels(

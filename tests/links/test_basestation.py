@@ -249,6 +249,9 @@ def test_radios_without_a_channel_carry_nothing() -> None:
     radios = all_radios(read_stations(EXAMPLES / "stations_bohol.yaml"))
     rows = capacity_rows(radios, ["", *["21"] * (len(radios) - 1)], [0.0] * len(radios))
     assert (rows[0]["capacity_mbps"], rows[1]["capacity_mbps"]) == ("0.000", "12.000")
+    assert (rows[0]["note"], rows[1]["note"]) == ("no channel", "given throughput")
+    notes = {row["station"]: row["note"] for row in rows if not row["radio"]}
+    assert notes == {"tubigon": "", "ubay": "", "talibon": "the report prints 48 Mbit/s"}
 
 
 def test_stations_on_one_channel_disturb_each_other(run: Path) -> None:

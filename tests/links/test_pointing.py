@@ -25,7 +25,7 @@ from pipeline.publish.release import release
 from pipeline.query.results import read_run
 from tests.dtt.test_protection_maps import CHANNEL, Case
 from tests.jobs import run_from
-from tests.studies.test_explain import DEVICE, publish, raw_and_places
+from tests.studies.test_explain import DEVICE, explained, publish, raw_and_places
 
 NOWHERE = DirectionalLimits(np.full(72, math.inf), 36.0, -40.0, 36.0, open=True)
 
@@ -115,6 +115,13 @@ stations:
     assert len(rows) == 2 * 72
     found = [float(row["limit_dbm"]) for row in rows if row["sector"] == "A" and row["limit_dbm"]]
     assert min([*found, 36.0]) == pytest.approx(raw[x] / 100, abs=0.0101)
+    # The strictest sector names the station whose reception the budget of the published number is of.
+    strictest = min((row for row in rows if row["limit_dbm"]), key=lambda row: float(row["limit_dbm"]))
+    answer = explained(folder, CHANNEL, lon[x], lat[x])
+    facts = next(one["victim"] for one in (answer, *answer["next_limits"]) if "station" in one["victim"])
+    assert strictest["victim_service"] == "dtt"
+    named = facts["station"]["id"], str(facts["channel"])
+    assert (strictest["victim_id"], strictest["victim_channel"]) == named
     gains = {row["sector"]: float(row["pointing_gain_db"]) for row in rows}
     assert all(0.0 <= gain <= MAX_CREDIT_DB + 0.01 for gain in gains.values())
     with (tmp_path / "out/stations_out.csv").open(encoding="utf-8", newline="") as stream:
