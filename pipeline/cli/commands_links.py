@@ -76,6 +76,9 @@ def links(
     sources: Annotated[
         str | None, typer.Option(help="role=source: refuse relay chains from anywhere else.")
     ] = None,
+    thresholds: Annotated[
+        str, typer.Option(help="Rates of the groups of the histogram, Mbit/s with commas.")
+    ] = "18,25,30,40",
 ) -> None:
     """Link budgets, rates and channels of white-space links (SM.2405, Annexes 5, 8, 9 and 10)."""
     from pipeline.errors import InputError
@@ -93,7 +96,17 @@ def links(
         links_command(table, request)
         return
     asked = PlacesRequest(
-        places, pairs or "2:20", template, min_population, max_pairs, relay, min_rate, modes, role, sources
+        places,
+        pairs or "2:20",
+        template,
+        min_population,
+        max_pairs,
+        relay,
+        min_rate,
+        modes,
+        role,
+        sources,
+        thresholds,
     )
     settlements_command(asked, request)
 

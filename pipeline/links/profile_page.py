@@ -44,8 +44,9 @@ def page(
     rows: Sequence[Mapping[str, object]],
     columns: Sequence[str],
     pictures: Sequence[PictureOf],
+    chart: str = "",
 ) -> str:
-    """The page: notes, the table of ``columns``, pictures."""
+    """The page: notes, the table of ``columns``, a ``chart`` of it as SVG, pictures of profiles."""
     said = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
     head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
     body = "".join(
@@ -62,7 +63,7 @@ def page(
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{_STYLE}</style><h1>{html.escape(title)}</h1>{said}"
-        f"<table><tr>{head}</tr>{body}</table>{drawn}{more}</html>\n"
+        f"<table><tr>{head}</tr>{body}</table>{chart}{drawn}{more}</html>\n"
     )
 
 

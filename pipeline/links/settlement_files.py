@@ -41,7 +41,7 @@ from pipeline.links.link_world import Candidate, LinkSettings, LinkWorld, candid
 from pipeline.links.mutual_interference import Disturbed
 from pipeline.links.planned_links import chains_together
 from pipeline.links.profile_page import PictureOf, page
-from pipeline.links.rate_histogram import rate_histogram
+from pipeline.links.rate_histogram import THRESHOLDS_MBPS, histogram_picture, rate_histogram, thresholds_of
 from pipeline.links.relay import Reached, RelayHop, end_to_end_mbps, relay_tree
 from pipeline.links.settlement_table import pair_rows
 from pipeline.links.settlements import (
@@ -103,6 +103,8 @@ class PlacesRequest(NamedTuple):
     role: str | None = None
     sources: str | None = None
     """Roles that have to be there: ``_ROLE``, ``_SOURCES``."""
+    thresholds: str = THRESHOLDS_MBPS
+    """Rates of the groups of the histogram in Mbit/s."""
 
 
 def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
@@ -112,7 +114,7 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     check_output_folder("--out", request.out, _PRODUCTS, inputs_of(request, *tables))
     settings = settings_of(request if asked.modes is None else request._replace(modes=asked.modes))
     settings = settings if asked.modes is not None else template_settings(template, settings)
-    range_km = pair_range(asked.pairs)
+    range_km, thresholds_mbps = pair_range(asked.pairs), thresholds_of(asked.thresholds)
     places, world = _places_in_world(asked, request)
     pairs = pairs_in_range(places, range_km, template, asked.max_pairs)
     if not len(pairs.places):
@@ -120,7 +122,7 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     candidates = _candidates(settings, world)
     rules = pair_rules(places, template, candidates, settings, world)
     found = plan_pairs(pairs, rules, threads=os.cpu_count() or 1)
-    histogram = rate_histogram(found.rate_mbps, pairs.ends.d_km)
+    histogram = rate_histogram(found.rate_mbps, pairs.ends.d_km, thresholds_mbps)
     tree = [] if asked.relay is None else _relay(asked, places, pairs, candidates, found)
     chains = _chains(tree, pairs, found, rules, assign=request.assign)
     rows = list(pair_rows(places, pairs, found, rules, chains.beside))
@@ -142,7 +144,7 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     contents["links.gpkg"] = geopackage_bytes(layers, dict.fromkeys(layers, "LineString"))
     contents["links.html"] = page(
         "Links between settlements", _said(facts), histogram, list(histogram[0]),
-        _pictures(places, pairs, candidates, found, world),
+        _pictures(places, pairs, candidates, found, world), histogram_picture(histogram),
     )  # fmt: skip
     contents["links.json"] = json_bytes(facts)
     write_together({request.out / name: content for name, content in contents.items()})

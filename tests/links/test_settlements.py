@@ -19,7 +19,7 @@ from pipeline.errors import InputError
 from pipeline.links.link_files import LinkRequest, settings_of, world_of
 from pipeline.links.link_world import candidates_of_territory
 from pipeline.links.permitted import Permitted
-from pipeline.links.rate_histogram import rate_histogram
+from pipeline.links.rate_histogram import histogram_picture, rate_histogram, thresholds_of
 from pipeline.links.settlements import (
     LinkTemplate,
     PlaceRow,
@@ -87,6 +87,20 @@ def test_histogram_of_a_given_list_has_exact_counts() -> None:
     assert sum(alone.values()) == 10
     assert (rows["above_40"]["share_pct"], rows["above_40"]["median_d_km"]) == ("20.00", "8.50")
     assert rows["above_40"]["mean_rate_mbps"] == "45.250"
+
+
+def test_groups_of_the_histogram_are_those_of_the_option() -> None:
+    rows = rate_histogram(np.array([0.0, 4.0, 5.0, 9.0]), np.arange(4.0), thresholds_of("4.5,5"))
+    assert {row["group"]: (row["links"], row["links_exclusive"]) for row in rows} == {
+        "all": (4, 1), "no_service": (1, 1), "above_4.5": (2, 1), "above_5": (1, 1),
+    }  # fmt: skip
+    drawn = histogram_picture(rows)
+    # Two bars for each of the four groups, a fourth of the links in most, and two in the legend.
+    assert drawn.count("<rect") == 2 * 4 + 2
+    assert drawn.count(">25.0</text>") == 6
+    for text in ("", "5,4", "5,5", "0,4", "a"):
+        with pytest.raises(InputError, match="--thresholds"):
+            thresholds_of(text)
 
 
 def test_templates_of_table_a5_1_have_its_erp() -> None:
