@@ -7,6 +7,7 @@ one that its maps have; stations at home and abroad count alike.
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
@@ -184,8 +185,9 @@ class TelevisionStations:
     def _inputs_of(self, channel: int) -> _Channel:
         if channel not in self._inputs:
             network, config = self._networks[channel], self._config
-            paths = load_paths(config, self._build, network)
-            losses = load_losses(config, self._build, network)
+            threads = os.cpu_count() or 1
+            paths = load_paths(config, self._build, network, threads)
+            losses = load_losses(config, self._build, network, threads)
             planning = planning_of(config, network, channel)
             inputs = channel_inputs(network, paths, planning, config, channel, losses=losses)
             with_gaps = {t: table for t, table in enumerate(losses) if _has_unknown(table)}
