@@ -29,6 +29,12 @@ AROUND = (30.0, 57.0, 56.0, 70.0)  # of the land around it
 SITES, NORTH_DEG, NORTHERN = 40, 64.8, ("Mezen’", "Leshukonskoye")
 CHANNELS = range(21, 49)
 APART_KM, LARGE_APART_KM = 120.0, 200.0
+# The polygon of Russia was made of a ring that jumps from 180 to -180 degrees on two straight lines around
+# the world. What is between them is the wrong way round: sea as land, land as sea. Each line by two points.
+RUSSIA = "Russia"
+LOWER = ((-179.935199, 65.066505), (40.150405, 65.059275))
+UPPER = ((-179.992422, 68.980627), (53.981102, 68.986118))
+SLIVER_DEG = 2e-5  # of the rounding of vertices on those lines
 GEOD = Geod(ellps="WGS84")
 FOLDER = Path(__file__).parent
 COLUMNS = [
@@ -60,12 +66,34 @@ def write_land(world: str) -> shapely.Geometry:
     os.environ["OGR_CURRENT_DATE"] = "2026-01-01T00:00:00.000Z"
     frame = gpd.read_file(world)
     around = shapely.box(*AROUND)
-    main_land = [max(shapely.get_parts(shape), key=shapely.area) for shape in frame.geometry]
+    whole = [
+        right_way_round(s) if n == RUSSIA else s for n, s in zip(frame["name"], frame.geometry, strict=True)
+    ]
+    main_land = [max(shapely.get_parts(shape), key=shapely.area) for shape in whole]
     frame["geometry"] = shapely.intersection(shapely.make_valid(main_land), around)
     frame = frame[~frame.geometry.is_empty].sort_values("name").reset_index(drop=True)
     (FOLDER / "arkhangelsk_land.gpkg").unlink(missing_ok=True)  # the same bytes as from nothing
     frame.to_file(FOLDER / "arkhangelsk_land.gpkg", layer="countries", driver="GPKG")
     return shapely.union_all(frame.geometry.array)
+
+
+def right_way_round(russia: shapely.Geometry) -> shapely.Geometry:
+    """Russia near the territory with what lies between the two lines turned over."""
+    west, south, east, north = AROUND
+    west, east = west - 1.0, east + 1.0
+    near = shapely.box(west, south - 1.0, east, north + 1.0)
+    ends = [(LOWER, west), (LOWER, east), (UPPER, east), (UPPER, west)]
+    between = shapely.Polygon([(lon, lat_on(line, lon)) for line, lon in ends])
+    parts = shapely.get_parts(shapely.get_parts(russia))
+    polygons = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
+    turned = shapely.symmetric_difference(shapely.intersection(polygons, near), between)
+    return turned.buffer(SLIVER_DEG).buffer(-2.0 * SLIVER_DEG).buffer(SLIVER_DEG)
+
+
+def lat_on(line: tuple[tuple[float, float], tuple[float, float]], lon: float) -> float:
+    """Latitude of a straight line at a longitude."""
+    (first, low), (last, high) = line
+    return low + (high - low) * (lon - first) / (last - first)
 
 
 def write_places(cities: str) -> list[dict]:

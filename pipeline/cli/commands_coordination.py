@@ -71,12 +71,19 @@ def screen(
     sre: Annotated[
         Path | None, typer.Option(help="CSV own,published,outcome of the CR/E: compared with our list.")
     ] = None,
+    claimed_crc_error: Annotated[
+        bool,
+        typer.Option(
+            "--claimed-crc-error", help="An error of the CR/C is claimed: bands without an arc are reviewed."
+        ),
+    ] = False,
 ) -> None:
     """All own networks against all of a special section: decisions, groups, drafts of comments."""
     from pipeline.coordination.rr941.screen_files import ScreenRequest, screen_command
 
+    lists = (points, identified, sre)
     screen_command(
-        ScreenRequest(own, published, ific_date, today, out, region, edition, kind, points, identified, sre)
+        ScreenRequest(own, published, ific_date, today, out, region, edition, kind, *lists, claimed_crc_error)
     )
 
 

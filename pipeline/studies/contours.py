@@ -53,6 +53,8 @@ _FILES = {
     "contours.kml": kind_of_start("a KML document", rb"\s*<\?xml[^>]*>\s*<kml"),
 }
 _LAYERS = ("coverage", "protection")
+# Blue, green, red in hexadecimal, and whether areas are filled.
+_KML_STYLES = {"coverage": ("739e00", 1), "protection": ("005ed5", 0)}
 
 
 class _Asked(NamedTuple):
@@ -282,16 +284,26 @@ def _multi(shape: shapely.Geometry) -> shapely.MultiPolygon:
 
 
 def _kml(frames: Mapping[str, gpd.GeoDataFrame]) -> bytes:
-    """Both layers as folders (OGC KML 2.2): a placemark each with the id as its name, its columns as data."""
+    """Both layers as folders (OGC KML 2.2): a placemark each with the id as its name, its columns as data.
+
+    Areas overlap: lines in the colour of their layer, what is served with a faint fill, and no fill else.
+    """
+    styles = "".join(
+        f'<Style id="{name}"><LineStyle><color>ff{colour}</color><width>2</width></LineStyle>'
+        f"<PolyStyle><color>30{colour}</color><fill>{fill}</fill></PolyStyle></Style>\n"
+        for name, (colour, fill) in _KML_STYLES.items()
+    )
     folders = "".join(
-        f"<Folder><name>{name}</name>\n{''.join(map(_placemark, frame.to_dict('records')))}</Folder>\n"
+        f"<Folder><name>{name}</name>\n{''.join(_placemark(row, name) for row in frame.to_dict('records'))}"
+        "</Folder>\n"
         for name, frame in frames.items()
     )
-    text = f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>\n{folders}</Document></kml>\n'
+    body = f"<name>Contours of transmitters</name>\n{styles}{folders}"
+    text = f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{body}</Document></kml>\n'
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode()
 
 
-def _placemark(row: Mapping[str, Any]) -> str:
+def _placemark(row: Mapping[str, Any], style: str) -> str:
     data = "".join(
         f"<Data name={quoteattr(name)}><value>{escape(str(value))}</value></Data>"
         for name, value in row.items()
@@ -299,8 +311,8 @@ def _placemark(row: Mapping[str, Any]) -> str:
     )
     polygons = "".join(map(_polygon_text, row["geometry"].geoms))
     return (
-        f"<Placemark><name>{escape(row['id'])}</name><ExtendedData>{data}</ExtendedData>"
-        f"<MultiGeometry>{polygons}</MultiGeometry></Placemark>\n"
+        f"<Placemark><name>{escape(row['id'])}</name><styleUrl>#{style}</styleUrl>"
+        f"<ExtendedData>{data}</ExtendedData><MultiGeometry>{polygons}</MultiGeometry></Placemark>\n"
     )
 
 

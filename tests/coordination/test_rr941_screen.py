@@ -169,6 +169,13 @@ def test_frequencies_services_and_plans_decide(tmp_path):
         assert (one.outcome, one.reason) == expected
     (one,) = found(tmp_path, [r | {"service": "MSS"} for r in own], theirs)
     assert one.reason == "NOT_ARC_BAND"
+    # Note 2 of Table 2: never included, but looked at by hand where an error is claimed and 6 % are exceeded.
+    mobile = [r | {"service": "MSS"} for r in own]
+    (one,) = found(tmp_path, mobile, theirs, claimed_crc_error=True)
+    assert (one.outcome, one.reason) == ("manual_review", "EXCEPTIONAL_REVIEW")
+    weak = [r | {"power_density_dbw_hz": -90.0} for r in theirs]
+    (one,) = found(tmp_path, mobile, weak, claimed_crc_error=True)
+    assert (one.outcome, one.reason) == ("not_include", "NOT_ARC_BAND")
     downs = [
         [r | {"frequency_mhz": 11300.0} for r in side if r["direction"] == "down"] for side in (own, theirs)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from xml.etree import ElementTree
 
 import geopandas as gpd
 import numpy as np
@@ -110,6 +111,13 @@ def test_kml_has_both_layers_and_equal_bytes(built: Path, tmp_path: Path) -> Non
     assert kml["Name"].tolist() == gpkg["id"].tolist() == ["A", "B", "C", "D"]
     for one, other in zip(kml.geometry, gpkg.geometry, strict=True):
         assert one.symmetric_difference(other).area < 1e-4
+    # Overlapping areas are lines: every placemark has the style of its layer, only coverage is filled.
+    tree = ElementTree.parse(tmp_path / "a/contours.kml")
+    fills = {s.get("id"): s.findtext("{*}PolyStyle/{*}fill") for s in tree.findall(".//{*}Style")}
+    assert fills == {"coverage": "1", "protection": "0"}
+    for folder in tree.findall(".//{*}Folder"):
+        styles = {mark.findtext("{*}styleUrl") for mark in folder.findall(".//{*}Placemark")}
+        assert styles == {f"#{folder.findtext('{*}name')}"}
 
 
 @pytest.mark.parametrize(("ids", "field"), [(["A", "nobody"], "--transmitter"), ([], "dtt_server_ch21")])

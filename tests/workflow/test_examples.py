@@ -7,10 +7,12 @@ import itertools
 import math
 from pathlib import Path
 
+import geopandas
 import jsonschema
 import numpy as np
 import pytest
 import rasterio
+import shapely
 import yaml
 from pyproj import Geod
 
@@ -327,6 +329,20 @@ def test_network_of_arkhangelsk_is_as_its_script_says(top):
         if one["channel"] == other["channel"]:
             large = "5" in (one["erp_kw"], other["erp_kw"])
             assert _km(at[one["site"]], at[other["site"]]) >= (200.0 if large else 120.0) * 0.995
+
+
+def test_land_of_arkhangelsk_is_the_right_way_round(top):
+    """Towns and straits by their places on any map; the polygon it was made of had them turned over."""
+    (land,) = geopandas.read_file("data/examples/arkhangelsk_land.gpkg").query("name == 'Russia'").geometry
+    towns = {"Mezen": (44.25, 65.84), "Umba": (34.33, 66.69), "Varzuga": (36.6, 66.4), "Pinega": (43.4, 64.7)}
+    straits = {
+        "Gorlo": (39.8, 65.9),
+        "off Kola": (38.2, 65.9),
+        "Dvina Bay": (39.3, 64.9),
+        "Onega Bay": (37.3, 64.2),
+    }
+    assert {name for name, place in towns.items() if land.contains(shapely.Point(place))} == set(towns)
+    assert not {name for name, place in straits.items() if land.contains(shapely.Point(place))}
 
 
 def _km(one: tuple[float, float], other: tuple[float, float]) -> float:

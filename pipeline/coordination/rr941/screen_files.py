@@ -110,6 +110,7 @@ class ScreenRequest(NamedTuple):
     points: Path | None = None
     identified: Path | None = None
     sre: Path | None = None
+    claimed_crc_error: bool = False
 
 
 def screen_command(asked: ScreenRequest) -> None:
@@ -167,6 +168,7 @@ def _rules_of(asked: ScreenRequest) -> ScreenRules:
         today=today,
         identified=frozenset((row.own, row.published) for row in listed),
         places=places,
+        claimed_crc_error=asked.claimed_crc_error,
     )
 
 

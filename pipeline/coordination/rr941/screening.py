@@ -44,7 +44,10 @@ _Values = NDArray[np.float64]
 
 
 class ScreenRules(NamedTuple):
-    """What holds for all networks of a screening; ``places`` lon/lat [2, n], None: the lattice."""
+    """What holds for all networks of a screening; ``places`` lon/lat [2, n], None: the lattice.
+
+    ``claimed_crc_error``: an error in the published list is claimed (note 2 of Table 2).
+    """
 
     arcs: ArcTable
     limits: CoordinationLimits
@@ -56,6 +59,7 @@ class ScreenRules(NamedTuple):
     today: date
     identified: frozenset[tuple[str, str]]
     places: _Values | None = None
+    claimed_crc_error: bool = False
 
 
 class WorstPair(NamedTuple):
@@ -144,7 +148,7 @@ def _screened(
     exceeded = worst is not None and worst.percent > rules.limits.threshold_pct.value
     arc_band = bool((arc_deg != _NO_ARC).any())
     tests = Criteria(rules.today <= last_day, arc_band, worst is not None, exceeded)
-    outcome, reason = _decided(rules.kind, tests, listed, inside, left_out, bool(i.size))
+    outcome, reason = _decided(rules, tests, listed, inside, left_out, bool(i.size))
     widest = float(arc_deg.max()) if arc_band else None
     return Screened(
         own, published, separation_deg, overlaps, items, widest, worst, groups, outcome, reason, last_day
@@ -159,11 +163,11 @@ def _worst(
 
 
 def _decided(
-    kind: str, tests: Criteria, listed: bool, inside: bool, left_out: bool, any_pair: bool
+    rules: ScreenRules, tests: Criteria, listed: bool, inside: bool, left_out: bool, any_pair: bool
 ) -> tuple[Outcome, str]:
     if left_out:
         return "not_applicable", "PLAN_BAND"
-    if kind == "exclusion":
+    if rules.kind == "exclusion":
         if not listed:
             return "not_applicable", "NOT_IDENTIFIED"
         # Without common frequencies there is nothing to calculate; the four months hold all the same.
@@ -172,7 +176,9 @@ def _decided(
         return "not_applicable", "ALREADY_IDENTIFIED"
     if inside:
         return "not_applicable", "ALREADY_REQUIRED_9_7"
-    return include_by_table(tests) if any_pair or not tests.in_time else ("not_include", "NO_FREQ_OVERLAP")
+    if not any_pair and tests.in_time:
+        return "not_include", "NO_FREQ_OVERLAP"
+    return include_by_table(tests, claimed_crc_error=rules.claimed_crc_error)
 
 
 def _overlapping(own: FlatNetwork, published: FlatNetwork) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
