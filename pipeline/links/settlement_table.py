@@ -40,6 +40,8 @@ def pair_rows(
     model = rules.settings.model
     unprofiled = "p1812" if model == "p1812" else generic_model(model)
     farthest_km = largest_distances_km(pairs, found, rules)
+    unknown = np.isnan(rules.at.television_dbm)
+    some = bool(unknown.any())
     for n, (i, k) in enumerate(pairs.places.tolist()):
         c = int(found.channel[n])
         modes, candidate = rules.modes[c], rules.candidates[c]
@@ -73,7 +75,7 @@ def pair_rows(
             **sight_columns(sight, _SIGHT),
             "reason": _reason_of(Reason(int(found.reason[n])), float(found.rate_mbps[n]), own).word,
             **beside_columns(own, modes.name),
-            "television_unknown": _television_unknown(rules, i, k, c),
+            "television_unknown": _television_unknown(unknown[:, :, c], i, k) if some else "",
         }
 
 
@@ -98,10 +100,9 @@ def _reason_of(alone: Reason, rate_mbps: float, beside: Disturbed | None) -> Rea
     return Reason.MUTUAL_INTERFERENCE if harmed else alone
 
 
-def _television_unknown(rules: PairTerms, source: int, user: int, candidate: int) -> str:
-    """The receiving ends at which television is not known on a channel: ``a``, ``b``, ``a b``."""
-    levels = rules.at.television_dbm[0, source, candidate], rules.at.television_dbm[1, user, candidate]
-    return " ".join(end for end, level_dbm in zip("ab", levels, strict=True) if math.isnan(level_dbm))
+def _television_unknown(unknown: NDArray[np.bool_], source: int, user: int) -> str:
+    """The receiving ends at which television is not known, [end, place]: ``a``, ``b``, ``a b``."""
+    return " ".join(end for end, gap in zip("ab", (unknown[0, source], unknown[1, user]), strict=True) if gap)
 
 
 def largest_distances_km(pairs: PlacePairs, found: PairsFound, rules: PairTerms) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from pipeline.links.link_files import LinkRequest, settings_of, world_of
 from pipeline.links.link_world import candidates_of_territory
 from pipeline.links.permitted import Permitted
 from pipeline.links.rate_histogram import histogram_picture, rate_histogram, thresholds_of
+from pipeline.links.settlement_table import _television_unknown
 from pipeline.links.settlements import (
     LinkTemplate,
     PlaceRow,
@@ -101,6 +102,13 @@ def test_groups_of_the_histogram_are_those_of_the_option() -> None:
     for text in ("", "5,4", "5,5", "0,4", "a"):
         with pytest.raises(InputError, match="--thresholds"):
             thresholds_of(text)
+
+
+def test_unknown_television_names_the_receiving_ends() -> None:
+    """Places as sources and as users: 1 is a gap as a source, 2 as a user."""
+    unknown = np.array([[False, True, False], [False, False, True]])
+    told = {(a, b): _television_unknown(unknown, a, b) for a, b in ((1, 2), (0, 2), (1, 0), (2, 1))}
+    assert told == {(1, 2): "a b", (0, 2): "b", (1, 0): "a", (2, 1): ""}
 
 
 def test_templates_of_table_a5_1_have_its_erp() -> None:
