@@ -105,16 +105,35 @@ def map_blocks(
     """
     blocks = block_slices(grid_shape, block_px)
     tasks = ((rows, cols, *(_part(raster, rows, cols) for raster in cut)) for rows, cols in blocks)
+    results = spread(function, tasks, len(blocks), threads, name=name)
+    for (rows, cols), result in zip(blocks, results, strict=True):
+        yield rows, cols, result
+
+
+def spread(
+    function: Callable[..., Result],
+    tasks: Iterable[tuple[Any, ...]],
+    number: int,
+    threads: int,
+    *,
+    name: str = "tasks",
+) -> Iterator[Result]:
+    """Yield ``function(*task)`` of a ``number`` of tasks, in their order, as ``map_blocks`` does of blocks."""
     address = os.environ.get(SCHEDULER_VARIABLE)
     results = _on_cluster(function, tasks, address) if address else on_threads(function, tasks, threads)
     started_s = told_s = time.monotonic()
-    for done, ((rows, cols), result) in enumerate(zip(blocks, results, strict=True), 1):
-        yield rows, cols, result
-        whole_batch = done % (BATCH_PER_THREAD * threads) == 0 or done == len(blocks)
+    for done, result in enumerate(results, 1):
+        yield result
+        whole_batch = done % (BATCH_PER_THREAD * threads) == 0 or done == number
         now_s = time.monotonic()
         if whole_batch and now_s - told_s >= PROGRESS_EVERY_S:
             told_s = now_s
-            _tell(name, done, len(blocks), now_s - started_s)
+            _tell(name, done, number, now_s - started_s)
+
+
+def threads_within(threads: int) -> int:
+    """Threads that each of some tasks may use for itself, one after another here, side by side on a cluster."""
+    return 1 if SCHEDULER_VARIABLE in os.environ else threads
 
 
 def _part(raster: NDArray[Any] | None, rows: slice, cols: slice) -> NDArray[Any] | None:

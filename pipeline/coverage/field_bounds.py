@@ -97,8 +97,11 @@ def largest_sea_fraction(
     # The length over sea grows along a radial: the range beyond the tile bounds all of it.
     radials = paths.radials[mast]
     ranges = (end - start) // radials
-    column = min(int(far_km / paths.sea_step_km[mast]) + 1, ranges - 1)
-    return min(largest_between(paths.sea_km, start + column, radials, ranges, first, last) / near_km, 1.0)
+    step_km = paths.sea_step_km[mast]
+    column = min(int(far_km / step_km) + 1, ranges - 1)
+    length_km = largest_between(paths.sea_km, start + column, radials, ranges, first, last)
+    # Beyond the last range the part of the path is that up to there.
+    return min(length_km / min(near_km, (ranges - 1) * step_km), 1.0)
 
 
 @lent

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.blocks import map_blocks
 from pipeline.errors import InputError
-from pipeline.grid.grid import Grid, strips_of_rows
+from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.terrain.device_lines import (
     LANES,
@@ -39,8 +39,7 @@ BASE_FROM_M = 10.0
 """A lower device counts as one of this height (P.1546-6 has no lower base)."""
 HIGHEST_M = 3000.0
 """P.1546-6 knows no greater effective height (Annex 5, section 3)."""
-_ROWS_A_TIME = 8
-_STRIP_PX = 64
+_STRIP_PX = 8
 # Positions in the terrain model are interpolated between nodes: heights are right to this.
 _SLACK_M = np.float32(0.05)
 _NONE = np.float32(np.inf)
@@ -80,22 +79,19 @@ def height_classes(
     last = np.array([len(levels_m) - 1 for levels_m in excess_m])
     void = np.float32(np.nan if void_m is None else void_m)
     values, every = elevation.values, np.ones(rings.sectors, np.bool_)
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        for strip in strips_of_rows(0, grid.height, strip_px):
-            its = inside[strip]
-            number = np.where(its, np.cumsum(its, dtype=np.int32).reshape(its.shape) - 1, np.int32(-1))
-            classes = np.zeros((len(excess_m), np.count_nonzero(its), rings.cells), np.uint8)
 
-            def rows(first: int) -> int:
-                place = number, strip.start, first, min(first + _ROWS_A_TIME, strip.stop)  # noqa: B023
-                return int(
-                    _classes_of_rows(values, places, lines, *place, every, edges, last, void, classes)  # noqa: B023
-                )
+    def of_strip(rows: slice, _cols: slice, its: NDArray[np.bool_]) -> list[NDArray[np.uint8]]:
+        number = np.where(its, np.cumsum(its, dtype=np.int32).reshape(its.shape) - 1, np.int32(-1))
+        classes = np.zeros((len(excess_m), np.count_nonzero(its), rings.cells), np.uint8)
+        unknown = int(
+            _classes_of_rows(values, places, lines, number, rows.start, every, edges, last, void, classes)
+        )
+        if unknown >= 0:
+            raise void_below(grid, *divmod(unknown, grid.width))
+        return list(classes)
 
-            unknown = max(pool.map(rows, range(strip.start, strip.stop, _ROWS_A_TIME)), default=-1)
-            if unknown >= 0:
-                raise void_below(grid, *divmod(unknown, grid.width))
-            yield list(classes)
+    strips = map_blocks(of_strip, grid.shape, (strip_px, grid.width), threads, cut=(inside,), name="heights")
+    yield from (classes for _, _, classes in strips)
 
 
 def places_around(elevation: LonLatRaster, grid: Grid, lines: Lines) -> TerrainPlaces:
@@ -173,9 +169,7 @@ def _classes_of_rows(
     places: TerrainPlaces,
     lines: Lines,
     number: NDArray[np.int32],
-    above: int,
     first: int,
-    stop: int,
     wanted: NDArray[np.bool_],
     edges_m: NDArray[np.float32],
     last: NDArray[np.int64],
@@ -184,22 +178,22 @@ def _classes_of_rows(
 ) -> int:
     """Classes of the numbered pixels of some rows; returns a pixel without known ground, or -1.
 
-    ``number`` int32[y, x] of the rows from ``above`` on.
+    ``number`` int32[y, x] of the rows from ``first`` on.
     """
     unknown = -1
     cells = wanted.size * lines.first.size
     ground_m, excess_m = np.empty(LANES, np.float32), np.empty((cells, LANES), np.float32)
     scratch = empty_cells()
-    for row in range(first, stop):
+    for row in range(first, first + number.shape[0]):
         col = 0
         while col < number.shape[1]:
-            if number[row - above, col] < 0:
+            if number[row - first, col] < 0:
                 col += 1
                 continue
             ground_of_lanes(values, places, row, col, void_m, scratch, ground_m)
             excess_of_lanes(values, places, lines, row, col, ground_m, wanted, scratch, excess_m)
             for lane in range(min(LANES, number.shape[1] - col)):
-                pixel = number[row - above, col + lane]
+                pixel = number[row - first, col + lane]
                 if pixel >= 0 and np.isnan(ground_m[lane]):
                     unknown = row * number.shape[1] + col + lane
                 elif pixel >= 0:

@@ -1,7 +1,7 @@
 """Reading radial terrain profiles at any azimuth and distance: linear between radials and ranges, seamless.
 
 All are scalar kernels of some nanoseconds. Angles in degrees, distances in km. Beyond its last range a
-table keeps the last value (``sea_at`` too: there is no path beyond the reach).
+table keeps the last value; of lengths over sea it keeps the part of the path.
 """
 
 from __future__ import annotations
@@ -69,10 +69,17 @@ def hb_at(
 def sea_at(
     sea_km: NDArray[np.float32], step_km: float, lower: int, upper: int, weight: float, d_km: float
 ) -> float:
-    """Length in km of the path's part over sea, between 0 and d."""
+    """Length in km of the path's part over sea, between 0 and d.
+
+    Beyond the last range, as far as P.1546-6 knows paths, the part is that up to there.
+    """
     if sea_km.shape[1] == 0:
         return 0.0
-    return min(_blend(sea_km, d_km / step_km, lower, upper, weight), d_km)
+    over_sea_km = _blend(sea_km, d_km / step_km, lower, upper, weight)
+    last_km = (sea_km.shape[1] - 1) * step_km
+    if 0.0 < last_km < d_km:
+        return d_km if over_sea_km >= last_km else over_sea_km * (d_km / last_km)
+    return min(over_sea_km, d_km)
 
 
 @kernel

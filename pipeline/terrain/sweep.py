@@ -36,6 +36,8 @@ ARC_DEM_STEPS = 1.0
 ARC_MAX_GROWTH = 8.0
 # Distance between probes of terrain means and of the land mask; a finer DEM is probed at its own step.
 PROBE_KM = 0.25
+# P.1546-6 has no longer path: farther on, the part over sea is that up to here.
+SEA_TO_KM = 1000.0
 # A mast this near to the outline of the grid counts as standing inside.
 INSIDE_KM = 5.0
 FULL_CIRCLE_DEG = 360.0
@@ -216,7 +218,7 @@ def _sea(
     none = np.empty((radials, 0), np.float32)
     if land is None or not (land.values == 0).any():
         return none
-    count = math.ceil(view.far_km / settings.sea_step_km) + 1
+    count = math.ceil(min(view.far_km, SEA_TO_KM) / settings.sea_step_km) + 1
     parts = math.ceil(settings.sea_step_km / PROBE_KM)
     sea_km = np.empty((radials, count), np.float32)
     knots = math.ceil(count * settings.sea_step_km / KNOT_KM) + 2

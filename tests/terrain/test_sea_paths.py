@@ -8,7 +8,7 @@ from profile_reference import GEOD, points
 from surfaces import LAT_DEG, LON_DEG, mast, raster
 
 from pipeline.terrain.lookup import radial_position, sea_at
-from pipeline.terrain.records import MastView, SweepSettings
+from pipeline.terrain.records import LonLatRaster, MastView, SweepSettings
 from pipeline.terrain.sweep import sweep_mast, view_of
 
 SETTINGS = SweepSettings(azimuth_step_deg=5.0)
@@ -63,6 +63,20 @@ def test_beyond_the_mask_its_edge_holds():
     whole = sea(land, 90.0, 150.0, far_km=160.0)
     wanted_km = 150.0 - GEOD.line_length([LON_DEG, LON_DEG + 0.2], [LAT_DEG, LAT_DEG]) / 1000.0
     assert whole == pytest.approx(wanted_km, abs=0.5)
+
+
+def test_beyond_the_longest_path_of_the_recommendation_the_part_over_sea_holds():
+    """2 degrees of land, then sea: of 1000 km on the equator 2 * 111.3195 km are land, and so on beyond."""
+    land = LonLatRaster(np.array([[1, 0, 0]], np.uint8), -2.0, 1.0, 4.0, 2.0)
+    site = mast()._replace(lon_deg=0.0, lat_deg=0.0)
+    result = sweep_mast(site, None, land, MastView(0.0, 360.0, 0.0, 3000.0), SETTINGS)
+    assert result.sea_km.shape[1] == 1001
+    part = 1.0 - 2 * 111.3195 / 1000.0
+    for d_km in (1000.0, 1000.5, 2500.0):
+        east = sea_at(result.sea_km, 1.0, *radial_position(90.0, 5.0, 72), d_km)
+        assert east == pytest.approx(part * d_km, rel=1e-3)
+    open_sea = np.broadcast_to(np.arange(1001, dtype=np.float32), (72, 1001)).copy()
+    assert sea_at(open_sea, 1.0, 0, 1, 0.0, 2500.0) == 2500.0, "no mixed path"
 
 
 def ring(west, south, east, north, count=65):

@@ -78,7 +78,9 @@ def test_unknown_heights_are_bounded_by_nothing_and_exact_ones_are_those_of_the_
     assert np.isinf(bound_m).any()
     wanted[:, 3] = True
     rings = RingSettings(SECTORS, (), far_only=True)
-    ((classes,),) = height_classes(elevation, grid, inside, rings, [EDGES_M], void_m=100.0)
+    ((classes,),) = height_classes(
+        elevation, grid, inside, rings, [EDGES_M], void_m=100.0, strip_px=grid.height
+    )
     of_squares = classes.reshape(10, 2, 10, 2, SECTORS).max(axis=(1, 3))[
         squares.place[:, 0], squares.place[:, 1]
     ]
