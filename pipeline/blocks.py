@@ -13,14 +13,14 @@ import sys
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from importlib import import_module
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from uuid import uuid4
 
 import cloudpickle
@@ -118,7 +118,7 @@ def spread(
     *,
     name: str = "tasks",
 ) -> Iterator[Result]:
-    """Yield ``function(*task)`` of a ``number`` of tasks, in their order, as ``map_blocks`` does of blocks."""
+    """Yield ``function(*task)`` of a ``number`` of tasks in their order, as ``map_blocks`` does of blocks."""
     address = os.environ.get(SCHEDULER_VARIABLE)
     results = _on_cluster(function, tasks, address) if address else on_threads(function, tasks, threads)
     started_s = told_s = time.monotonic()
@@ -132,7 +132,7 @@ def spread(
 
 
 def threads_within(threads: int) -> int:
-    """Threads that each of some tasks may use for itself, one after another here, side by side on a cluster."""
+    """Threads that a task may use itself: all where one follows another, one where they share a cluster."""
     return 1 if SCHEDULER_VARIABLE in os.environ else threads
 
 
@@ -143,6 +143,22 @@ def _part(raster: NDArray[Any] | None, rows: slice, cols: slice) -> NDArray[Any]
 def _tell(name: str, done: int, total: int, elapsed_s: float) -> None:
     left_s = elapsed_s * (total - done) / done
     print(f"{name}: {100 * done // total} %, about {left_s:.0f} s left", file=sys.stderr, flush=True)
+
+
+class ReadOnce(Generic[Result]):
+    """What tasks read and hold in common, from files: on a worker of a cluster read there and not sent."""
+
+    def __init__(self, read: Callable[..., Result]) -> None:
+        """``read`` of values that tell what is wanted; the last that was read is held."""
+        self._read, self._held = read, lru_cache(maxsize=1)(read)
+
+    def __reduce__(self) -> tuple[type[ReadOnce[Result]], tuple[Callable[..., Result]]]:
+        """In another process nothing is read yet."""
+        return ReadOnce, (self._read,)
+
+    def __call__(self, *wanted: Hashable) -> Result:
+        """What is wanted, as it was read before or is now."""
+        return self._held(*wanted)
 
 
 # --- threads ------------------------------------------------------------------------------------------------

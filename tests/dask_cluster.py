@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipeline import blocks
 from pipeline.blocks import TlsFiles
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -27,6 +31,18 @@ def make_certificate(folder: Path, name: str) -> TlsFiles:
     request = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={name} -keyout {key} -out {cert}"
     subprocess.run(request.split(), check=True, capture_output=True)
     return TlsFiles(cert, cert, key)
+
+
+def as_on_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on functions and tasks are packed, unpacked and computed by two threads, as a worker does."""
+
+    def computed(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], _: str) -> Iterator[Any]:
+        there = pickle.loads(blocks.packed(function))
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            yield from pool.map(lambda task: there(*pickle.loads(pickle.dumps(task))), list(tasks))
+
+    monkeypatch.setenv(blocks.SCHEDULER_VARIABLE, "tcp://127.0.0.1:9")
+    monkeypatch.setattr(blocks, "_on_cluster", computed)
 
 
 @contextmanager

@@ -63,26 +63,49 @@ def _heights_m(config: Config, build: Path, base_m: float) -> NDArray[np.float64
 
 
 class GroundPlaces(NamedTuple):
-    """What the classes of all devices share, on the whole grid.
+    """What the classes of all devices share, on the whole grid or a part of it; boxes are those of the grid.
 
     ``surface`` uint8[y, x]; ``sea`` uint8[y, x] class of the distance from the sea, ``sea_km`` the lower
-    edges of these classes; ``first`` int64[y] number of pixels of the territory in the rows above.
+    edges of these classes; ``first`` int64[y] number of pixels of the territory before each row;
+    ``corner`` row and column of the first pixel.
     """
 
     surface: NDArray[np.uint8]
     sea: NDArray[np.uint8]
     sea_km: NDArray[np.float64]
     first: NDArray[np.int64]
+    corner: tuple[int, int] = (0, 0)
+
+    def part(self, box: Window) -> GroundPlaces:
+        """The same of a box alone."""
+        here = self._here(box)
+        corner = box[0].start, box[1].start
+        return GroundPlaces(self.surface[here], self.sea[here], self.sea_km, self.first_numbers(box), corner)
 
     @property
     def home(self) -> NDArray[np.bool_]:
         """Pixels of the territory [y, x]."""
         return self.surface == Surface.HOME
 
+    def home_of(self, box: Window) -> NDArray[np.bool_]:
+        """Pixels of the territory [y, x] in a box."""
+        return self.surface[self._here(box)] == Surface.HOME
+
     def first_numbers(self, box: Window) -> NDArray[np.int64]:
         """Number of the first pixel of the territory in each row of a box, in the order of rows."""
-        left = self.surface[box[0], : box[1].start or 0] == Surface.HOME
-        return self.first[box[0]] + left.sum(axis=1)
+        rows, cols = self._here(box)
+        left = self.surface[rows, : cols.start] == Surface.HOME
+        return self.first[rows] + left.sum(axis=1)
+
+    def sea_of(self, box: Window) -> NDArray[np.uint8]:
+        """Classes of the distance from the sea [y, x] in a box."""
+        return self.sea[self._here(box)]
+
+    def _here(self, box: Window) -> Window:
+        rows, cols = (
+            slice(part.start - first, part.stop - first) for part, first in zip(box, self.corner, strict=True)
+        )
+        return rows, cols
 
 
 def ground_places(config: Config, surface: NDArray[np.uint8], grid: Grid) -> GroundPlaces:
@@ -97,13 +120,13 @@ def read_ground(
 ) -> GroundClasses:
     """Classes of a box of the grid."""
     classes = classes_without_ground(config, build, device, places)
-    sea = np.ascontiguousarray(places.sea[box])
+    sea = np.ascontiguousarray(places.sea_of(box))
     if not knows_terrain(config):
         return classes._replace(
             ground=classes.ground._replace(number=np.full(sea.shape, -1, np.int32), sea=sea)
         )
     height = np.load(heights_file(build, base_height_m(device)), mmap_mode="r")
-    home = places.surface[box] == Surface.HOME
+    home = places.home_of(box)
     number = np.cumsum(home, axis=1, dtype=np.int32) - 1 + places.first_numbers(box)[:, np.newaxis]
     number = np.where(home, number, -1).astype(np.int32)
     return classes._replace(ground=PixelClasses(number, np.asarray(height), sea))
@@ -129,23 +152,23 @@ class HeightRows:
     A map of the file in memory would count as used by the process, page by page up to all of it.
     """
 
-    def __init__(self, config: Config, build: Path, device: Device, places: GroundPlaces) -> None:
+    def __init__(self, config: Config, build: Path, device: Device) -> None:
         """The file of a device; flat land has none."""
-        self._places, self._file, self.cells = places, None, 0
+        self._file, self.cells = None, 0
         if knows_terrain(config):
             path = heights_file(build, base_height_m(device))
             mapped = np.load(path, mmap_mode="r")
             self._start, self.cells, self._file = mapped.offset, mapped.shape[1], path
 
-    def of(self, box: Window) -> NDArray[np.uint8] | None:
+    def of(self, box: Window, places: GroundPlaces) -> NDArray[np.uint8] | None:
         """uint8[pixel, cell] of the territory's pixels of a box in the order of rows; None on flat land."""
         if self._file is None:
             return None
-        numbers = (self._places.surface[box] == Surface.HOME).sum(axis=1).tolist()
+        numbers = places.home_of(box).sum(axis=1).tolist()
         found = np.empty((sum(numbers), self.cells), np.uint8)
         place = 0
         with self._file.open("rb") as stream:
-            for first, number in zip(self._places.first_numbers(box).tolist(), numbers, strict=True):
+            for first, number in zip(places.first_numbers(box).tolist(), numbers, strict=True):
                 stream.seek(self._start + first * self.cells)
                 part = found[place : place + number]
                 if stream.readinto(part.data) != part.size:

@@ -9,9 +9,9 @@ another job takes the digests of their parts for what is in them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -19,6 +19,14 @@ from pipeline.dtt.channel_files import PixelBox
 from pipeline.grid.kept_records import facts_in, keep_maps, kept_names, record_of, sums_of
 from pipeline.grid.open_rasters import OpenRasters
 from pipeline.hashing import json_hash
+
+
+class PartState(NamedTuple):
+    """What a part of the maps follows from, and whether it is as in the last run."""
+
+    name: str
+    digest: str
+    unchanged: bool
 
 
 class KeptTiles:
@@ -34,11 +42,21 @@ class KeptTiles:
 
     def unchanged(self, box: PixelBox, facts: object) -> bool:
         """Whether the last run had the same box of these maps from the same facts, plain data on it alone."""
+        state = self.state_of(box, facts)
+        self.note([state])
+        return state.unchanged
+
+    def state_of(self, box: PixelBox, facts: object) -> PartState:
+        """The same, of which nothing is known here until it is noted: a worker of a cluster may ask."""
         name = "-".join(str(place) for part in box for place in (part.start, part.stop))
-        self._digests[name] = json_hash([self._basis, facts])
-        same = self._before.get(name) == self._digests[name]
-        self.copied += same
-        return same
+        digest = json_hash([self._basis, facts])
+        return PartState(name, digest, self._before.get(name) == digest)
+
+    def note(self, states: Iterable[PartState]) -> None:
+        """Parts of the maps that are written now."""
+        for state in states:
+            self._digests[state.name] = state.digest
+            self.copied += state.unchanged
 
     def values(self, box: PixelBox) -> list[NDArray[Any]]:
         """Maps [band, y, x] of a box as of the last run."""

@@ -8,6 +8,7 @@ are held, not with the territory.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
@@ -15,9 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.blocks import block_slices
 from pipeline.dtt.channel_files import PixelBox, box_of, joined, moved
 from pipeline.dtt.device_ground import GroundPlaces, HeightRows
-from pipeline.dtt.kept_tiles import KeptTiles
+from pipeline.dtt.kept_tiles import KeptTiles, PartState
 from pipeline.dtt.limits import LimitBand, ProtectionJob, bands_of, discrimination_of, label_of, pass_rules
 from pipeline.dtt.min_plus_search import SearchMaps, SearchTables, min_plus, search_tables
 from pipeline.dtt.path_classes import PixelClasses
@@ -40,6 +42,13 @@ class TileLimits(NamedTuple):
     box: PixelBox
     permissible_dbm: NDArray[np.float32]
     label: NDArray[np.uint8]
+
+
+class TileResult(NamedTuple):
+    """The maps of the parts of a tile, and what is to be noted of them."""
+
+    limits: list[TileLimits]
+    states: list[PartState]
 
 
 class _Search(NamedTuple):
@@ -78,17 +87,20 @@ def searches_of(job: ProtectionJob, losses: Mapping[bool, PathLosses]) -> list[M
 
 
 class _Room:
-    """Arrays of windows, made once for the largest."""
+    """Arrays of windows, made once in each thread for the largest."""
 
     def __init__(self) -> None:
-        self._flat: dict[str, NDArray[Any]] = {}
+        self._own = threading.local()
+
+    def __reduce__(self) -> tuple[type[_Room], tuple[()]]:
+        return _Room, ()
 
     def of(self, name: str, dtype: type[np.generic], shape: tuple[int, int]) -> Any:  # noqa: ANN401 of the dtype
         """Contiguous, of any content."""
-        size = shape[0] * shape[1]
-        if name not in self._flat or self._flat[name].size < size:
-            self._flat[name] = np.empty(size, dtype)
-        return self._flat[name][:size].reshape(shape)
+        size, flat = shape[0] * shape[1], self._own.__dict__
+        if name not in flat or flat[name].size < size:
+            flat[name] = np.empty(size, dtype)
+        return flat[name][:size].reshape(shape)
 
 
 class TileSearch:
@@ -99,55 +111,61 @@ class TileSearch:
         job: ProtectionJob,
         searches: Sequence[MapSearches],
         victims: VictimBlocks,
-        places: GroundPlaces,
         heights: HeightRows,
+        grid_shape: tuple[int, int],
         *,
         threads: int,
         kept: KeptTiles | None = None,
     ) -> None:
         """``heights`` of the job's devices; ``kept`` limits of an earlier run, None: nothing is copied."""
-        self._kept = kept
+        self._kept, self._grid_shape = kept, grid_shape
         self._discrimination, self._searches, self._threads = discrimination_of(job), searches, threads
-        self._victims, self._places, self._heights = victims, places, heights
+        self._victims, self._heights = victims, heights
         self._reach_px = max((s.tables.offsets.reach for one in searches for s in one.searches), default=0)
         self._room = _Room()
 
-    def rows(self, rows: slice, tile_px: int) -> Iterator[TileLimits]:
-        """Tiles of some rows that hold targets near victims, from the west; from the northern rows down."""
-        surface = self._places.surface
-        shape = surface.shape
-        self._victims.hold(_grown(rows, self._reach_px, shape[0]), shape)
-        for cols in strips_of_rows(0, shape[1], tile_px):
+    def tiles(self, surface: NDArray[np.uint8], tile_px: int) -> list[PixelBox]:
+        """Boxes around the targets of tiles, by rows, where any are near victims; ``surface`` uint8[y, x]."""
+        found = []
+        for rows, cols in block_slices(self._grid_shape, tile_px):
             box = box_of(surface[rows, cols] == Surface.HOME)
             if box is not None:
                 box = moved(box, rows.start, cols.start)
-                if not self._victims.any_within(self._window(box, self._reach_px)):
-                    continue
-                if self._kept is None:
-                    yield self._tile(box)
-                else:
-                    yield from self._changed(box, self._kept)
+                if self._victims.any_within(self.window(box)):
+                    found.append(box)
+        return found
 
-    def _changed(self, tile: PixelBox, kept: KeptTiles) -> Iterator[TileLimits]:
-        """The maps of a tile: the box of what follows from other victims is searched, the rest is copied."""
+    def of_tile(self, tile: PixelBox, places: GroundPlaces) -> TileResult:
+        """The maps of a tile; ``places`` of its window.
+
+        The box of what follows from other victims than in an earlier run is searched, the rest is copied.
+        """
+        self._victims.hold(self.window(tile), self._grid_shape)
+        if self._kept is None:
+            return TileResult([self._tile(tile, places)], [])
         changed: PixelBox | None = None
+        copied, states = list[TileLimits](), list[PartState]()
         for part in _parts_of(tile):
-            box = box_of(self._places.surface[part] == Surface.HOME)
+            box = box_of(places.home_of(part))
             if box is None:
                 continue
             box = moved(box, part.rows.start, part.cols.start)
-            window = self._window(box, self._reach_px)
+            window = self.window(box)
             if self._victims.any_within(window):
-                if kept.unchanged(box, sorted(self._victims.digests(window).items())):
-                    yield TileLimits(box, *kept.values(box))
+                states.append(self._kept.state_of(box, sorted(self._victims.digests(window).items())))
+                if states[-1].unchanged:
+                    copied.append(TileLimits(box, *self._kept.values(box)))
                 else:
                     changed = joined(changed, box)
-        if changed is not None:
-            yield self._tile(changed)
+        return TileResult([*copied, *([self._tile(changed, places)] if changed else [])], states)
 
-    def side_within(self, memory_gib: float) -> int:
+    def window(self, box: PixelBox) -> PixelBox:
+        """A box and what lies within reach of it."""
+        return self._grown(box, self._reach_px)
+
+    def side_within(self, memory_gib: float, surface: NDArray[np.uint8]) -> int:
         """The largest side of tiles with which the job stays within a memory; InputError if none does."""
-        needed = {side: self._bytes_of(side) / 2**30 for side in _SIDES_PX}
+        needed = {side: self._bytes_of(side, surface) / 2**30 for side in _SIDES_PX}
         fitting = [side for side, gib in needed.items() if gib <= memory_gib]
         if not fitting:
             raise InputError(
@@ -159,10 +177,9 @@ class TileSearch:
             )
         return fitting[0]
 
-    def _bytes_of(self, side_px: int) -> float:
+    def _bytes_of(self, side_px: int, surface: NDArray[np.uint8]) -> float:
         """Memory that the job needs with tiles of a side."""
-        surface, reach_px = self._places.surface, self._reach_px
-        height, width = surface.shape
+        reach_px, (height, width) = self._reach_px, self._grid_shape
         rows = list(strips_of_rows(0, height, side_px))
         land = max(int(np.count_nonzero(surface[part] == Surface.HOME)) for part in rows)
         held = max(self._victims.bytes_of(_grown(part, reach_px, height)) for part in rows)
@@ -173,19 +190,18 @@ class TileSearch:
         pixels = _GRID_BYTES * height * width + _WINDOW_BYTES * window
         return float(_PROGRAM_BYTES + pixels + held + heights + results)
 
-    def _tile(self, box: PixelBox) -> TileLimits:
-        targets = self._places.surface[box] == Surface.HOME
-        height = self._heights.of(box)
+    def _tile(self, box: PixelBox, places: GroundPlaces) -> TileLimits:
+        targets, height = places.home_of(box), self._heights.of(box, places)
         if height is None:
             number, height = np.full(targets.shape, -1, np.int32), np.zeros((1, 1), np.uint8)
         else:
             number = (np.cumsum(targets, dtype=np.int32) - 1).reshape(targets.shape)
-        ground, maps = PixelClasses(number, height, self._places.sea[box]), []
+        ground, maps = PixelClasses(number, height, places.sea_of(box)), []
         for one in self._searches:
             best_dbm = np.full(targets.shape, np.float32(one.band.unconstrained_dbm), np.float32)
             label = np.full(targets.shape, np.uint8(VictimLabel.NONE), np.uint8)
             for search in one.searches:
-                self._lower(search, box, targets, ground, best_dbm, label)
+                self._lower(search, box, places, targets, ground, best_dbm, label)
             maps.append((best_dbm, label))
         return TileLimits(box, *(np.stack(part) for part in zip(*maps, strict=True)))
 
@@ -193,13 +209,14 @@ class TileSearch:
         self,
         search: _Search,
         box: PixelBox,
+        places: GroundPlaces,
         targets: NDArray[np.bool_],
         ground: PixelClasses,
         best_dbm: NDArray[np.float32],
         label: NDArray[np.uint8],
     ) -> None:
         """One search on the window within its reach; the maps are those of the box."""
-        window = self._window(box, search.tables.offsets.reach)
+        window = self._grown(box, search.tables.offsets.reach)
         shape = window.shape
         level_dbm, azimuth_deg = (self._room.of(name, np.float32, shape) for name in ("level", "azimuth"))
         if not self._victims.put(search.chosen, window, level_dbm, azimuth_deg):
@@ -207,7 +224,7 @@ class TileSearch:
         inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, window, strict=True))
         number, sea = self._room.of("number", np.int32, shape), self._room.of("sea", np.uint8, shape)
         if search.tables.paths.used:
-            number[inner], sea[:] = ground.number, self._places.sea[window]
+            number[inner], sea[:] = ground.number, places.sea_of(window)
         maps = SearchMaps(
             azimuth_deg,
             self._room.of("targets", np.bool_, shape),
@@ -227,10 +244,10 @@ class TileSearch:
         )
         best_dbm[:], label[:] = maps.best_dbm[inner], maps.label[inner]
 
-    def _window(self, box: PixelBox, reach_px: int) -> PixelBox:
-        """A box and what lies within reach of it."""
-        shape = self._places.surface.shape
-        return PixelBox(*(_grown(part, reach_px, size) for part, size in zip(box, shape, strict=True)))
+    def _grown(self, box: PixelBox, by_px: int) -> PixelBox:
+        return PixelBox(
+            *(_grown(part, by_px, size) for part, size in zip(box, self._grid_shape, strict=True))
+        )
 
 
 def strips_with(tiles: Iterable[TileLimits], rows: slice) -> Iterator[TileLimits]:

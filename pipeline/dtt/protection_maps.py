@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.blocks import spread, threads_within
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import (
@@ -129,19 +131,35 @@ def _protect(
         survey = survey_of(config, files, places.surface, places.sea, box)
     classes = classes_without_ground(config, files.build, job.devices[0], places)
     searches = searches_of(job, losses_to(job, survey.nearest_sea, grid, classes))
-    heights = HeightRows(config, files.build, job.devices[0], places)
+    heights = HeightRows(config, files.build, job.devices[0])
     with OpenRasters() as opened:
         # Where a threshold decides, limits do not follow from victims alone.
         may_keep = bool(tiles.basis) and not thresholds.used
         kept = _kept_tiles(job, files, out, tiles.basis, searches, opened) if may_keep else None
         reader = VictimReader(job, files, opened)
-        victims = VictimBlocks(reader.fill, survey.number, tiles.threads, digests=kept is not None)
-        search = TileSearch(job, searches, victims, places, heights, threads=tiles.threads, kept=kept)
-        side_px = tiles.side_px or search.side_within(tiles.memory_gib)
-        found = ((rows, search.rows(rows, side_px)) for rows in strips_of_rows(0, grid.height, side_px))
-        _write(out, grid, bands, found, thresholds)
+        victims = VictimBlocks(reader.fill, survey.number, tiles.threads, kept is not None)
+        threads = threads_within(tiles.threads)
+        search = TileSearch(job, searches, victims, heights, grid.shape, threads=threads, kept=kept)
+        side_px = tiles.side_px or search.side_within(tiles.memory_gib, places.surface)
+        _write(out, grid, bands, _rows_of_tiles(search, places, side_px, kept), thresholds)
     if kept is not None:
         kept.keep()
+
+
+def _rows_of_tiles(
+    search: TileSearch, places: GroundPlaces, side_px: int, kept: KeptTiles | None
+) -> Iterator[tuple[slice, list[TileLimits]]]:
+    """Rows of tiles and their maps: one tile after another here, side by side on a cluster."""
+    tiles = search.tiles(places.surface, side_px)
+    tasks = ((tile, places.part(search.window(tile))) for tile in tiles)
+    results = spread(search.of_tile, tasks, len(tiles), 1, name="protection")
+    for rows in strips_of_rows(0, places.surface.shape[0], side_px):
+        found = list[TileLimits]()
+        for result in islice(results, sum(rows.start <= tile.rows.start < rows.stop for tile in tiles)):
+            found += result.limits
+            if kept is not None:
+                kept.note(result.states)
+        yield rows, found
 
 
 def _kept_tiles(

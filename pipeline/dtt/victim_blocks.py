@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -39,21 +40,27 @@ class _Block(NamedTuple):
 
 
 class VictimBlocks:
-    """Blocks of ``STRIP_PX`` pixels of the grid that hold victims, as far as a search has come."""
+    """Blocks of ``STRIP_PX`` pixels of the grid that hold victims, as far as a search has come.
+
+    Each thread that searches has its own; in another process none is read yet.
+    """
 
     def __init__(
         self,
         fill: Callable[[slice, slice, VictimMaps], None],
         number: NDArray[np.int64],
         threads: int,
-        *,
         digests: bool = False,
     ) -> None:
         """``fill`` writes the victims of a part of the grid; ``number`` of them by block row and column."""
         self._fill, self._number, self._with_digests = fill, number, digests
         # The same threads for all rows: each thread opens the files that it reads, and keeps them.
         self._pool = ThreadPoolExecutor(max_workers=threads)
-        self._blocks: dict[tuple[int, int], _Block] = {}
+        self._own = threading.local()
+
+    def __reduce__(self) -> tuple[type[VictimBlocks], tuple[object, ...]]:
+        """For a worker of a cluster, whose threads work on windows of their own."""
+        return VictimBlocks, (self._fill, self._number, 1, self._with_digests)
 
     def any_within(self, box: PixelBox) -> bool:
         """Whether a block that touches the box has victims."""
@@ -65,12 +72,12 @@ class VictimBlocks:
         kept = _blocks_of(rows)
         return int(np.count_nonzero(self._number[kept.start : kept.stop])) * STRIP_PX**2 * _PIXEL_BYTES
 
-    def hold(self, rows: slice, shape: tuple[int, int]) -> None:
-        """Read the blocks of some rows of a grid (height, width) that are new, forget those above."""
-        kept = _blocks_of(rows)
+    def hold(self, window: PixelBox, shape: tuple[int, int]) -> None:
+        """Read the blocks of a window of a grid (height, width) that are new, forget those of other rows."""
+        kept, cols = _blocks_of(window.rows), _blocks_of(window.cols)
         for place in [place for place in self._blocks if place[0] not in kept]:
             del self._blocks[place]
-        wanted = [(i, j) for i in kept for j in np.flatnonzero(self._number[i]).tolist()]
+        wanted = [(i, j) for i in kept for j in cols if self._number[i, j]]
         new = [place for place in wanted if place not in self._blocks]
 
         def read(place: tuple[int, int]) -> _Block:
@@ -119,6 +126,12 @@ class VictimBlocks:
     def digests(self, window: PixelBox) -> dict[tuple[int, int], str]:
         """Digests of the blocks that a window touches, by block row and column."""
         return {place: block.digest for place, block in self._touched(window).items()}
+
+    @property
+    def _blocks(self) -> dict[tuple[int, int], _Block]:
+        """Those of this thread."""
+        blocks: dict[tuple[int, int], _Block] = self._own.__dict__.setdefault("blocks", {})
+        return blocks
 
     def _touched(self, window: PixelBox) -> dict[tuple[int, int], _Block]:
         """The blocks that a window touches."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.blocks import ReadOnce, spread, threads_within
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.grid.grid import Box
@@ -64,30 +66,35 @@ def main(config: Config, build: Path, *, threads: int, tile: str, basis: str = "
     lattice_deg = grid_lattice_deg(reach.attrs["grid"])
     # Only on land there are receivers.
     needed = on_lattice((reach.values == 1) & is_land(surface.values))
-    land = read_land(build / "territory" / "land_lonlat.tif")
+    land = ReadOnce(partial(read_land, build / "territory" / "land_lonlat.tif"))
     squares = by_square(masts_of_tile(register, tile))
     follow_from = {name: _what_counts(register, masts) for name, masts in squares.items()}
-    basis = basis and digest_of(basis, lattice_deg, needed, land)
+    basis = basis and digest_of(basis, lattice_deg, needed, land())
     path, tables = build / "losses" / f"{tile}.npz", list[str]()
     earlier, kept = kept_squares(path, basis, follow_from)
-    ground_of = lru_cache(maxsize=1)(partial(_ground_in, config, land))
+    ground = ReadOnce(partial(_ground_in, config, land))
+    area = _Area(lattice_deg, needed)
+    of_square = partial(_of_square, config, register, ground, area, threads_within(threads))
+    tasks = [(masts,) for name, masts in squares.items() if name not in kept]
+    computed = spread(of_square, tasks, len(tasks), 1, name=f"losses {tile}")
 
-    def computed() -> Iterator[SquareLosses]:
+    def found() -> Iterator[SquareLosses]:
         for name, masts in squares.items():
-            if name in kept:
-                found = read_square(earlier, [mast.key for mast in masts])
-            else:
-                ground, elevation = ground_of(_box_of(masts, lattice_deg))
-                found = _of_square(
-                    config, register, masts, ground, elevation, lattice_deg, needed, threads=threads
-                )
-            tables.extend(found.tables)
-            yield found
+            its = read_square(earlier, [mast.key for mast in masts]) if name in kept else next(computed)
+            tables.extend(its.tables)
+            yield its
 
-    write_losses(path, computed())
+    write_losses(path, found())
     keep_squares(path, basis, follow_from, kept)
     masts = sum(map(len, squares.values()))
     print(f"losses {tile}: {masts} masts, {len(tables)} tables", file=sys.stderr)
+
+
+class _Area(NamedTuple):
+    """Longitudes and latitudes of a lattice over the grid, and at which of its points losses are needed."""
+
+    lattice_deg: tuple[NDArray[np.float64], NDArray[np.float64]]
+    needed: NDArray[np.bool_]
 
 
 def _what_counts(register: xr.Dataset, masts: Sequence[Mast]) -> str:
@@ -104,8 +111,11 @@ def _box_of(masts: Sequence[Mast], lattice_deg: tuple[NDArray[np.float64], NDArr
     return box_around(lon_deg, lat_deg, _BESIDE_KM)
 
 
-def _ground_in(config: Config, land: LonLatRaster, box: Box) -> tuple[ProfileGround, LonLatRaster]:
+def _ground_in(
+    config: Config, land_of: ReadOnce[LonLatRaster], box: Box
+) -> tuple[ProfileGround, LonLatRaster]:
     """What profiles lead over within a box, and the terrain model there."""
+    land = land_of()
     elevation = elevation_of(config.terrain, box, land)
     if elevation is None:
         raise InputError("no terrain model", row="terrain.dem", allowed="a raster of heights")
@@ -115,15 +125,14 @@ def _ground_in(config: Config, land: LonLatRaster, box: Box) -> tuple[ProfileGro
 def _of_square(
     config: Config,
     register: xr.Dataset,
-    masts: Sequence[Mast],
-    ground: ProfileGround,
-    elevation: LonLatRaster,
-    lattice_deg: tuple[NDArray[np.float64], NDArray[np.float64]],
-    needed: NDArray[np.bool_],
-    *,
+    ground_of: ReadOnce[tuple[ProfileGround, LonLatRaster]],
+    area: _Area,
     threads: int,
+    masts: Sequence[Mast],
 ) -> SquareLosses:
     """Lattices and tables of the masts of a square."""
+    lattice_deg, needed = area
+    ground, elevation = ground_of(_box_of(masts, lattice_deg))
     outline, found = [outline_of(part) for part in lattice_deg], dict[str, MastLosses]()
     lattices: dict[str, NDArray[np.float64]] = {}
     for mast in masts:

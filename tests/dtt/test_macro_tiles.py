@@ -14,6 +14,7 @@ from pipeline.dtt.protection_maps import TileSettings, write_protection
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.kept_records import digest_of
+from tests.dask_cluster import as_on_a_worker
 
 
 def maps_of(case: Case, **settings: Any) -> list[bytes]:
@@ -44,6 +45,20 @@ def test_maps_do_not_depend_on_tiles_blocks_and_threads(tmp_path, repository, mo
         assert maps_of(case, side_px=side_px, threads=threads) == whole, side_px
 
 
+def test_tiles_on_a_cluster_give_the_same_maps_and_know_what_has_not_changed(
+    tmp_path, repository, monkeypatch, small_blocks
+):
+    case = Case(tmp_path, repository, 20_000.0, {"height_m": 10.0, "polarisation": "V"})
+    whole = maps_of(case)
+    as_on_a_worker(monkeypatch)
+    boxes = searched(monkeypatch)
+    assert maps_of(case, side_px=5, threads=2, basis="code") == whole
+    assert len(boxes) > 1
+    boxes.clear()
+    assert maps_of(case, side_px=5, basis="code") == whole
+    assert boxes == []
+
+
 def test_each_block_is_read_once_and_tiles_without_victims_never(
     tmp_path, repository, monkeypatch, small_blocks
 ):
@@ -59,9 +74,9 @@ def test_each_block_is_read_once_and_tiles_without_victims_never(
         read.append((rows.start, cols.start))
         fill(self, rows, cols, victims)
 
-    def searching(self, box):
+    def searching(self, box, places):
         tiles.append(box)
-        return tile(self, box)
+        return tile(self, box, places)
 
     monkeypatch.setattr(channel_files.VictimReader, "fill", filling)
     monkeypatch.setattr(macro_tiles.TileSearch, "_tile", searching)
@@ -95,14 +110,14 @@ def test_survey_counts_the_protected_reception(tmp_path, repository, small_block
 @pytest.mark.parametrize(("memory_gib", "side_px"), [(100.0, 1536), (2.5, 1024), (1.25, 512)])
 def test_tiles_are_as_large_as_fits(tmp_path, repository, monkeypatch, memory_gib, side_px):
     case, sides = Case(tmp_path, repository, 200.0, {}), []
-    rows = macro_tiles.TileSearch.rows
+    tiles = macro_tiles.TileSearch.tiles
 
-    def searching(self, part, side):
+    def searching(self, surface, side):
         sides.append(side)
-        return rows(self, part, side)
+        return tiles(self, surface, side)
 
-    monkeypatch.setattr(macro_tiles.TileSearch, "rows", searching)
-    monkeypatch.setattr(macro_tiles.TileSearch, "_bytes_of", lambda self, side: side / 512 * 1.2 * 2**30)
+    monkeypatch.setattr(macro_tiles.TileSearch, "tiles", searching)
+    monkeypatch.setattr(macro_tiles.TileSearch, "_bytes_of", lambda self, side, _: side / 512 * 1.2 * 2**30)
     write_protection(case.config, ChannelFiles(tmp_path, CHANNEL), TileSettings(memory_gib))
     assert sides == [side_px]
 
@@ -121,7 +136,7 @@ def test_less_memory_makes_smaller_tiles(tmp_path, repository, monkeypatch):
     needed = []
     bytes_of = macro_tiles.TileSearch._bytes_of
     monkeypatch.setattr(
-        macro_tiles.TileSearch, "_bytes_of", lambda self, side: needed.append(bytes_of(self, side)) or 1e6
+        macro_tiles.TileSearch, "_bytes_of", lambda *asked: needed.append(bytes_of(*asked)) or 1e6
     )
     write_protection(case.config, ChannelFiles(tmp_path, CHANNEL), TileSettings(1.0))
     maps = raster.read_layout(
@@ -136,9 +151,9 @@ def searched(monkeypatch) -> list:
     """Boxes that are searched from now on."""
     boxes, tile = [], macro_tiles.TileSearch._tile
 
-    def searching(self, box):
+    def searching(self, box, places):
         boxes.append(box)
-        return tile(self, box)
+        return tile(self, box, places)
 
     monkeypatch.setattr(macro_tiles.TileSearch, "_tile", searching)
     return boxes

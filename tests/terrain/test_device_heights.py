@@ -12,6 +12,7 @@ from pipeline.grid.grid import Grid
 from pipeline.terrain.device_heights import class_heights_m, exact_excess_m, height_classes
 from pipeline.terrain.device_lines import RingSettings
 from pipeline.terrain.records import LonLatRaster
+from tests.dask_cluster import as_on_a_worker
 
 GRID = Grid("EPSG:3794", 100.0, 500_000.0, 100_000.0, 3, 3)
 ALL = np.ones((3, 3), bool)
@@ -126,7 +127,7 @@ def test_terrain_of_one_row_or_one_column_is_as_if_repeated():
 
 
 @pytest.mark.parametrize("strip_px", [1, 7, 30])
-def test_strips_hold_the_same_classes_whatever_their_height(strip_px):
+def test_strips_hold_the_same_classes_whatever_their_height_and_place(strip_px, monkeypatch):
     rough = surface(lambda e, n: 300.0 + 250.0 * np.sin(e * 0.9) * np.cos(n * 0.6))
     grid, rng = GRID._replace(height=30, width=70), np.random.default_rng(2)
     inside, excess_m = (
@@ -136,5 +137,12 @@ def test_strips_hold_the_same_classes_whatever_their_height(strip_px):
     (wanted,) = height_classes(rough, grid, inside, RINGS, excess_m, strip_px=grid.height, threads=2)
     strips = list(height_classes(rough, grid, inside, RINGS, excess_m, strip_px=strip_px, threads=2))
     assert len(strips) == -(-grid.height // strip_px)
+    as_on_a_worker(monkeypatch)
+    assert all(
+        np.array_equal(strip, other)
+        for strip, other in zip(
+            strips, height_classes(rough, grid, inside, RINGS, excess_m, strip_px=strip_px), strict=True
+        )
+    )
     for base in range(2):
         np.testing.assert_array_equal(np.concatenate([strip[base] for strip in strips]), wanted[base])

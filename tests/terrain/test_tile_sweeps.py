@@ -42,6 +42,7 @@ from pipeline.terrain.tile_sweeps import (
     settings_of,
     summary,
 )
+from tests.dask_cluster import as_on_a_worker
 from tests.jobs import run_from
 
 GRID = Grid("EPSG:3794", 200.0, 440_000.0, 120_000.0, 250, 200)
@@ -315,4 +316,5 @@ def test_tile_of_several_squares_holds_what_its_squares_do_and_keeps_those_that_
     arrays("n46e014", basis="another")
     assert len(done) == 5
     shutil.rmtree("build/.kept")
+    as_on_a_worker(monkeypatch)
     assert arrays("n46e014", basis="a")[0] == grown
