@@ -6,6 +6,7 @@ Bounds only decide what need not be computed; a loose one costs time, a wrong on
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from pipeline.grid.geodesy import ray
 from pipeline.kernels import borrowing, inlined, kernel, lent
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.p1546.pixel import p1546_upper_bound
+from pipeline.terrain.records import SEA_PIECES
 
 # Added to the angle and radius of a tile: covers interpolation of positions.
 ANGLE_MARGIN_DEG = 0.2
@@ -26,7 +28,7 @@ _P1546, _HATA = int(CoverageModel.P1546), int(CoverageModel.HATA)
 
 @borrowing
 def largest_between(
-    values: NDArray[np.float32], start: int, count: int, stride: int, first: int, last: int
+    values: NDArray[Any], start: int, count: int, stride: int, first: int, last: int
 ) -> float:
     """Largest of circular values from index ``first`` to ``last`` inclusive; any integers in order.
 
@@ -99,8 +101,9 @@ def largest_sea_fraction(
     ranges = (end - start) // radials
     step_km = paths.sea_step_km[mast]
     column = min(int(far_km / step_km) + 1, ranges - 1)
-    length_km = largest_between(paths.sea_km, start + column, radials, ranges, first, last)
+    pieces = largest_between(paths.sea_pieces, start + column, radials, ranges, first, last)
     # Beyond the last range the part of the path is that up to there.
+    length_km = pieces * (step_km / SEA_PIECES)
     return min(length_km / min(near_km, (ranges - 1) * step_km), 1.0)
 
 

@@ -38,7 +38,7 @@ class Radials(NamedTuple):
     theta_deg: NDArray[np.float32]
     hb_m: NDArray[np.float32]
     hb_step_km: float
-    sea_km: NDArray[np.float32]
+    sea_pieces: NDArray[np.uint16]
     sea_step_km: float
     tca_counts: NDArray[np.int16]
     tca_first_deg: float
@@ -101,7 +101,7 @@ def radials_of(paths: Paths, mast: int) -> Radials:
         paths.theta_deg[heff],
         as_table(paths.hb_m[paths.hb_start[k] : paths.hb_start[k + 1]], n),
         paths.hb_step_km[k],
-        as_table(paths.sea_km[paths.sea_start[k] : paths.sea_start[k + 1]], n),
+        as_table(paths.sea_pieces[paths.sea_start[k] : paths.sea_start[k + 1]], n),
         paths.sea_step_km[k],
         as_table(counts, paths.tca_radials[k]),
         paths.tca_first_deg[k],
@@ -267,9 +267,9 @@ def p1546_fields(
     """
     # Arrays are taken out of their tuples before the loop: each access there would count references.
     heff_m, theta_deg, hb_m = radials.heff_m, radials.theta_deg, radials.hb_m
-    sea_km, tca_counts = radials.sea_km, radials.tca_counts
+    sea_pieces, tca_counts = radials.sea_pieces, radials.tca_counts
     count, per_deg = heff_m.size, 1.0 / radials.step_deg
-    sea, clearance = sea_km.size > 0, tca_counts.size > 0
+    sea, clearance = sea_pieces.size > 0, tca_counts.size > 0
     for p in pixels:
         d, az = d_km[p], az_deg[p]
         hb, over_sea_km, tca_deg, theta = math.nan, 0.0, math.nan, math.nan
@@ -279,7 +279,7 @@ def p1546_fields(
             if d < EFFECTIVE_FROM_KM:
                 hb = hb_at(hb_m, radials.hb_step_km, low, high, w, d)
             if sea:
-                over_sea_km = sea_at(sea_km, radials.sea_step_km, low, high, w, d)
+                over_sea_km = sea_at(sea_pieces, radials.sea_step_km, low, high, w, d)
             if clearance:
                 theta = heff_at(theta_deg, low, high, w)
                 tca_deg = tca_at(

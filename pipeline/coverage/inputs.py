@@ -34,8 +34,8 @@ from pipeline.terrain.loss_tables import LossTable
 from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN, Sweep, TerrainSource, without_profiles
 
 # Tables of a profile by name.
-_PROFILES: dict[str, type] = dict.fromkeys(("heff_m", "theta_eff1_deg", "hb_m", "sea_km"), np.float32)
-_PROFILES["tca_counts"] = np.int16
+_PROFILES: dict[str, type] = dict.fromkeys(("heff_m", "theta_eff1_deg", "hb_m"), np.float32)
+_PROFILES |= {"sea_pieces": np.uint16, "tca_counts": np.int16}
 _LIGHT_KM_PER_US = 0.299792458
 # Added to every bound of a field: covers rounding and the centimetres of interpolated positions.
 BOUND_MARGIN_DB = 0.01
@@ -88,7 +88,7 @@ class Paths(NamedTuple):
     hb_m: NDArray[np.float32]
     hb_step_km: NDArray[np.float64]
     sea_start: NDArray[np.int64]
-    sea_km: NDArray[np.float32]
+    sea_pieces: NDArray[np.uint16]
     sea_step_km: NDArray[np.float64]
     tca_start: NDArray[np.int64]
     tca_counts: NDArray[np.int16]
@@ -135,8 +135,8 @@ def pack_paths(sweeps: Iterable[Sweep], agl_m: Sequence[float]) -> Paths:
         hb_start=tables["hb_m"].start,
         hb_m=tables["hb_m"].values,
         hb_step_km=np.array([sweep.hb_step_km for sweep in light], dtype=np.float64),
-        sea_start=tables["sea_km"].start,
-        sea_km=tables["sea_km"].values,
+        sea_start=tables["sea_pieces"].start,
+        sea_pieces=tables["sea_pieces"].values,
         sea_step_km=np.array([sweep.sea_step_km for sweep in light], dtype=np.float64),
         tca_start=tables["tca_counts"].start,
         tca_counts=tables["tca_counts"].values,

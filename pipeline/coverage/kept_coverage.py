@@ -28,7 +28,7 @@ from pipeline.grid.kept_records import digest_of, facts_in, keep_maps, kept_name
 from pipeline.grid.open_rasters import OpenRasters
 
 # Tables of a mast by the array of their starts; all else of ``Paths`` has one value for a mast.
-_TABLES = {"heff": ("heff_m", "theta_deg"), "hb": ("hb_m",), "sea": ("sea_km",), "tca": ("tca_counts",)}
+_TABLES = {"heff": ("heff_m", "theta_deg"), "hb": ("hb_m",), "sea": ("sea_pieces",), "tca": ("tca_counts",)}
 _NUMBERED = ("network", "mast")
 
 

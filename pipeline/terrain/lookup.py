@@ -7,12 +7,13 @@ table keeps the last value; of lengths over sea it keeps the part of the path.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels import inner, kernel
-from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN
+from pipeline.terrain.records import SEA_PIECES, TCA_COUNT_DEG, TCA_UNKNOWN
 
 
 @kernel
@@ -35,7 +36,7 @@ def radial_position(azimuth_deg: float, step_deg: float, count: int) -> tuple[in
 
 
 @inner
-def _blend(table: NDArray[np.float32], position: float, lower: int, upper: int, weight: float) -> float:
+def _blend(table: NDArray[Any], position: float, lower: int, upper: int, weight: float) -> float:
     """Bilinear value of a table [radial, range] at a range position, held at its ends."""
     last = table.shape[1] - 1
     if position >= last:
@@ -67,16 +68,16 @@ def hb_at(
 
 @kernel
 def sea_at(
-    sea_km: NDArray[np.float32], step_km: float, lower: int, upper: int, weight: float, d_km: float
+    sea_pieces: NDArray[np.uint16], step_km: float, lower: int, upper: int, weight: float, d_km: float
 ) -> float:
     """Length in km of the path's part over sea, between 0 and d.
 
     Beyond the last range, as far as P.1546-6 knows paths, the part is that up to there.
     """
-    if sea_km.shape[1] == 0:
+    if sea_pieces.shape[1] == 0:
         return 0.0
-    over_sea_km = _blend(sea_km, d_km / step_km, lower, upper, weight)
-    last_km = (sea_km.shape[1] - 1) * step_km
+    over_sea_km = _blend(sea_pieces, d_km / step_km, lower, upper, weight) * (step_km / SEA_PIECES)
+    last_km = (sea_pieces.shape[1] - 1) * step_km
     if 0.0 < last_km < d_km:
         return d_km if over_sea_km >= last_km else over_sea_km * (d_km / last_km)
     return min(over_sea_km, d_km)

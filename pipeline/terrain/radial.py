@@ -124,17 +124,17 @@ def sea_lengths(
     row_knots: NDArray[np.float64],
     step_km: float,
     parts: int,
-    out: NDArray[np.float32],
+    out: NDArray[np.uint16],
 ) -> None:
-    """Fill ``out[k]`` with the length in km over sea (land 0) between the mast and ``k step_km``.
+    """Fill ``out[k]`` with the number of pieces over sea (land 0) between the mast and ``k step_km``.
 
-    Every step is probed at the middle of ``parts`` equal pieces; beyond the mask its edge pixel holds.
+    Every step is probed at the middle of its ``parts`` equal pieces; beyond the mask its edge pixel holds.
     """
     rows, cols = land.shape
     last = col_knots.size - 2
     piece_km = step_km / parts
     pieces = 0
-    out[0] = 0.0
+    out[0] = 0
     for i in range((out.size - 1) * parts):
         position = (i + 0.5) * piece_km / KNOT_KM
         knot = min(int(position), last)
@@ -147,7 +147,7 @@ def sea_lengths(
         if land[y, x] == 0:
             pieces += 1
         if (i + 1) % parts == 0:
-            out[(i + 1) // parts] = pieces * piece_km
+            out[(i + 1) // parts] = pieces
 
 
 @kernel

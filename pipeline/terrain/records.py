@@ -26,7 +26,9 @@ KM_PER_DEG = math.pi * 6371.0 / 180.0
 TCA_COUNT_DEG = 0.002
 # Count that stands for "no terrain known at the receiver".
 TCA_UNKNOWN = -32768
-ARRAYS = ("heff_m", "theta_eff1_deg", "hb_m", "sea_km", "tca_counts")
+# Pieces of a step of ``Sweep.sea_pieces``, each of which is sea or land: 0.25 km of the step of 1 km.
+SEA_PIECES = 4
+ARRAYS = ("heff_m", "theta_eff1_deg", "hb_m", "sea_pieces", "tca_counts")
 # Clearance angles are nearly noise: harder compression costs seconds per mast and saves a few per cent.
 COMPRESSION_LEVEL = 1
 # The archive's clock, so that equal profiles give equal bytes.
@@ -145,7 +147,7 @@ class Sweep(NamedTuple):
     hb_step_km: float
     hb_m: NDArray[np.float32]  # [azimuth, k] antenna above mean terrain 0.2 d ... d, d = k step; n_k 0: none
     sea_step_km: float
-    sea_km: NDArray[np.float32]  # [azimuth, k] length over sea from the mast to d = k step; n_k 0: no sea
+    sea_pieces: NDArray[np.uint16]  # [azimuth, k] of sea between the mast and d = k step; n_k 0: no sea
     tca_first_azimuth_deg: float
     tca_azimuth_step_deg: float
     tca_first_km: float
@@ -159,8 +161,8 @@ SCALARS = tuple(name for name in Sweep._fields if name not in ARRAYS)
 def without_profiles(sweep: Sweep) -> Sweep:
     """Profiles of a mast with nothing of what depends on the distance."""
     # Copies, though of nothing: a view would hold the whole table.
-    hb_m, sea_km = sweep.hb_m[:, :0].copy(), sweep.sea_km[:, :0].copy()
-    return sweep._replace(hb_m=hb_m, sea_km=sea_km, tca_counts=sweep.tca_counts[:, :0].copy())
+    hb_m, sea_pieces = sweep.hb_m[:, :0].copy(), sweep.sea_pieces[:, :0].copy()
+    return sweep._replace(hb_m=hb_m, sea_pieces=sea_pieces, tca_counts=sweep.tca_counts[:, :0].copy())
 
 
 def write_sweeps(path: str | Path, squares: Iterable[Mapping[str, Sweep]]) -> None:
@@ -192,7 +194,7 @@ def read_facts(path: str | Path) -> dict[str, SweepFacts]:
 def facts_of(sweep: Sweep) -> SweepFacts:
     """What the manifest reports of a mast's profiles."""
     return SweepFacts(
-        TerrainSource(sweep.terrain_source), sweep.tca_counts.shape[1] > 0, sweep.sea_km.shape[1] > 0
+        TerrainSource(sweep.terrain_source), sweep.tca_counts.shape[1] > 0, sweep.sea_pieces.shape[1] > 0
     )
 
 
@@ -213,7 +215,7 @@ def _masts(archive: zipfile.ZipFile) -> set[str]:
 def _facts(archive: zipfile.ZipFile, key: str) -> SweepFacts:
     scalars = dict(zip(SCALARS, _load(archive, f"{key}/scalars").tolist(), strict=True))
     source = TerrainSource(int(scalars["terrain_source"]))
-    angles, sea = (_columns(archive, f"{key}/{name}") > 0 for name in ("tca_counts", "sea_km"))
+    angles, sea = (_columns(archive, f"{key}/{name}") > 0 for name in ("tca_counts", "sea_pieces"))
     return SweepFacts(source, with_clearance_angles=angles, with_sea=sea)
 
 

@@ -22,6 +22,7 @@ from pipeline.terrain.radial import (
 )
 from pipeline.terrain.records import (
     KM_PER_DEG,
+    SEA_PIECES,
     LonLatRaster,
     Mast,
     MastView,
@@ -34,7 +35,7 @@ from pipeline.terrain.records import (
 # before ranges are thinned as well: docs/decisions/0002-terrain-sweeps.md.
 ARC_DEM_STEPS = 1.0
 ARC_MAX_GROWTH = 8.0
-# Distance between probes of terrain means and of the land mask; a finer DEM is probed at its own step.
+# Distance between probes of terrain means; a finer DEM is probed at its own step.
 PROBE_KM = 0.25
 # P.1546-6 has no longer path: farther on, the part over sea is that up to here.
 SEA_TO_KM = 1000.0
@@ -96,7 +97,7 @@ def sweep_mast(
         hb_step_km=settings.hb_step_km,
         hb_m=heights.hb_m,
         sea_step_km=settings.sea_step_km,
-        sea_km=_sea(mast, land, view, settings),
+        sea_pieces=_sea(mast, land, view, settings),
         tca_first_azimuth_deg=lattice.first_azimuth_deg,
         tca_azimuth_step_deg=lattice.azimuth_step_deg,
         tca_first_km=lattice.first * lattice.sample_km,
@@ -213,22 +214,21 @@ def _height_without_terrain(agl_m: float, heff_m: NDArray[np.float32], count: in
 
 def _sea(
     mast: Mast, land: LonLatRaster | None, view: MastView, settings: SweepSettings
-) -> NDArray[np.float32]:
+) -> NDArray[np.uint16]:
     radials = radial_count(settings.azimuth_step_deg)
-    none = np.empty((radials, 0), np.float32)
+    none = np.empty((radials, 0), np.uint16)
     if land is None or not (land.values == 0).any():
         return none
     count = math.ceil(min(view.far_km, SEA_TO_KM) / settings.sea_step_km) + 1
-    parts = math.ceil(settings.sea_step_km / PROBE_KM)
-    sea_km = np.empty((radials, count), np.float32)
+    pieces = np.empty((radials, count), np.uint16)
     knots = math.ceil(count * settings.sea_step_km / KNOT_KM) + 2
     col_knots, row_knots = np.empty(knots), np.empty(knots)
     for j in range(radials):
         azimuth_deg = j * settings.azimuth_step_deg
         columns = land.values.shape[1]
         pixel_knots(mast.lon_deg, mast.lat_deg, azimuth_deg, frame_of(land), columns, col_knots, row_knots)
-        sea_lengths(land.values, col_knots, row_knots, settings.sea_step_km, parts, sea_km[j])
-    return sea_km if sea_km.any() else none
+        sea_lengths(land.values, col_knots, row_knots, settings.sea_step_km, SEA_PIECES, pieces[j])
+    return pieces if pieces.any() else none
 
 
 def tca_lattice(dem_km: float, view: MastView, settings: SweepSettings) -> TcaLattice:

@@ -16,7 +16,7 @@ from pipeline.propagation.models import Surroundings
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import prepare
 from pipeline.terrain.polar_nodes import node_km, octave_ranges
-from pipeline.terrain.records import Sweep, TerrainSource
+from pipeline.terrain.records import SEA_PIECES, Sweep, TerrainSource
 from tests.bench.common import cpu_s, median_s
 
 GRID = Grid("EPSG:3794", 100.0, 420_000.0, 160_000.0, 512, 512)
@@ -31,7 +31,7 @@ def network(*, sea: bool, count: int = 8) -> tuple[Stations, Paths]:
     rng = np.random.default_rng(1)
     azimuth = np.radians(np.arange(0.0, 360.0, 0.5))
     shore_km = 15.0 + 10.0 * np.sin(azimuth)[:, None]
-    sea_km = np.clip(np.arange(0.0, 400.0) - shore_km, 0.0, 30.0).astype(np.float32)
+    sea_pieces = np.rint(SEA_PIECES * np.clip(np.arange(0.0, 400.0) - shore_km, 0.0, 30.0)).astype(np.uint16)
     none, unknown = np.zeros((azimuth.size, 0), np.float32), np.full(azimuth.size, np.nan, np.float32)
     sweeps = []
     for k in range(count):
@@ -46,7 +46,7 @@ def network(*, sea: bool, count: int = 8) -> tuple[Stations, Paths]:
                 0.25,
                 none,
                 1.0,
-                sea_km if sea else none,
+                sea_pieces if sea else none.astype(np.uint16),
                 0.0,
                 1.0,
                 0.0,

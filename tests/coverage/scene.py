@@ -20,7 +20,7 @@ from pipeline.coverage.tiles import LEVEL_BANDS
 from pipeline.grid.grid import Grid
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.link import p1546_field
-from pipeline.terrain.records import LonLatRaster, Sweep, TerrainSource
+from pipeline.terrain.records import SEA_PIECES, LonLatRaster, Sweep, TerrainSource
 
 GRID = Grid("EPSG:3794", 1000.0, 420_000.0, 160_000.0, 75, 50)
 CHANNEL = 30
@@ -101,6 +101,7 @@ def sweep(rng, *, sea: bool, terrain: bool) -> Sweep:
     hb_m = heff_m[:, None] * (0.6 + 0.4 * ranges_km / 15.0)
     coast_km = 40.0 + 20.0 * np.sin(np.radians(azimuths))[:, None]
     sea_km = np.clip(np.arange(0.0, 200.0, SEA_STEP_KM) - coast_km, 0.0, 30.0)
+    sea_pieces = np.rint(sea_km * SEA_PIECES / SEA_STEP_KM).astype(np.uint16)
     return Sweep(
         terrain_source=int(TerrainSource.DEM if terrain else TerrainSource.AGL),
         ground_asl_m=300.0,
@@ -110,7 +111,7 @@ def sweep(rng, *, sea: bool, terrain: bool) -> Sweep:
         hb_step_km=HB_STEP_KM,
         hb_m=hb_m.astype(np.float32) if terrain else np.zeros((azimuths.size, 0), np.float32),
         sea_step_km=SEA_STEP_KM,
-        sea_km=sea_km.astype(np.float32) if sea else np.zeros((azimuths.size, 0), np.float32),
+        sea_pieces=sea_pieces if sea else np.zeros((azimuths.size, 0), np.uint16),
         tca_first_azimuth_deg=0.0,
         tca_azimuth_step_deg=1.0,
         tca_first_km=0.0,
@@ -204,9 +205,10 @@ def link_field(
     hb_m, sea_km = np.nan, 0.0
     if sweep.hb_m.size and d_km < 15.0:
         hb_m = np.interp(d_km, np.arange(sweep.hb_m.shape[1]) * HB_STEP_KM, _circular(sweep.hb_m, azimuth))
-    if sweep.sea_km.size:
-        ranges_km = np.arange(sweep.sea_km.shape[1]) * SEA_STEP_KM
-        sea_km = min(np.interp(d_km, ranges_km, _circular(sweep.sea_km, azimuth)), d_km)
+    if sweep.sea_pieces.size:
+        ranges_km = np.arange(sweep.sea_pieces.shape[1]) * SEA_STEP_KM
+        lengths_km = _circular(sweep.sea_pieces, azimuth) * SEA_STEP_KM / SEA_PIECES
+        sea_km = min(np.interp(d_km, ranges_km, lengths_km), d_km)
     f_mhz = FIRST_MHZ + WIDTH_MHZ * (int(row["channel"]) - 21)
     nan = np.nan
     field, _, _ = p1546_field(

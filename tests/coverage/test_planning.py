@@ -55,7 +55,7 @@ def test_profiles_of_files_are_those_of_memory_in_order_of_mast(tmp_path):
     masts = {"mast": ["m3", "m2", "m1", "m3"], "tile": ["a", "b", "a", "a"]}
     found = load_paths(config(), tmp_path, stations(**masts, antenna_height_agl_m=[30.0, 20.0, 10.0, 30.0]))
     for k, key in enumerate(("m1", "m2", "m3")):
-        for name in ("heff_m", "hb_m", "sea_km", "tca_counts"):
+        for name in ("heff_m", "hb_m", "sea_pieces", "tca_counts"):
             start, values = getattr(found, f"{name.split('_')[0]}_start"), getattr(found, name)
             table = getattr(made[key], name)
             assert start[k + 1] - start[k] == table.size
@@ -65,7 +65,7 @@ def test_profiles_of_files_are_those_of_memory_in_order_of_mast(tmp_path):
             10.0 * (k + 1), made[key].heff_m.max(), made[key].hb_m.max(initial=0)
         )
     assert len(found.sea_start) == 4
-    assert found.sea_km.size == made["m1"].sea_km.size + made["m2"].sea_km.size
+    assert found.sea_pieces.size == made["m1"].sea_pieces.size + made["m2"].sea_pieces.size
 
 
 def test_one_profile_at_a_time_is_held_while_they_are_packed():
@@ -75,7 +75,7 @@ def test_one_profile_at_a_time_is_held_while_they_are_packed():
         for _ in range(5):
             assert sum(table() is not None for table in held) <= 2, "the sea and hb of the one before"
             made = sweep(rng, sea=True, terrain=True)
-            held.extend(weakref.ref(table) for table in (made.sea_km, made.hb_m))
+            held.extend(weakref.ref(table) for table in (made.sea_pieces, made.hb_m))
             yield made
 
     assert pack_paths(profiles(), [50.0] * 5).sea_start.size == 6

@@ -18,7 +18,7 @@ MASK_STEP_DEG = 0.0025
 def sea(land, azimuth_deg, d_km, far_km=60.0):
     result = sweep_mast(mast(), None, land, MastView(0.0, 360.0, 0.0, far_km), SETTINGS)
     row = radial_position(azimuth_deg, result.azimuth_step_deg, result.heff_m.size)
-    return sea_at(result.sea_km, result.sea_step_km, *row, d_km)
+    return sea_at(result.sea_pieces, result.sea_step_km, *row, d_km)
 
 
 def mask(function):
@@ -53,9 +53,12 @@ def test_open_sea_gives_the_whole_path_and_never_more():
 def test_land_everywhere_needs_no_table():
     land = mask(lambda lon, lat, az, d: lon < 100.0)
     result = sweep_mast(mast(), None, land, MastView(0.0, 360.0, 0.0, 60.0), SETTINGS)
-    assert result.sea_km.shape == (72, 0)
+    assert result.sea_pieces.shape == (72, 0)
     assert sea(land, 12.0, 40.0) == 0.0
-    assert sweep_mast(mast(), None, None, MastView(0.0, 360.0, 0.0, 60.0), SETTINGS).sea_km.shape == (72, 0)
+    assert sweep_mast(mast(), None, None, MastView(0.0, 360.0, 0.0, 60.0), SETTINGS).sea_pieces.shape == (
+        72,
+        0,
+    )
 
 
 def test_beyond_the_mask_its_edge_holds():
@@ -70,12 +73,12 @@ def test_beyond_the_longest_path_of_the_recommendation_the_part_over_sea_holds()
     land = LonLatRaster(np.array([[1, 0, 0]], np.uint8), -2.0, 1.0, 4.0, 2.0)
     site = mast()._replace(lon_deg=0.0, lat_deg=0.0)
     result = sweep_mast(site, None, land, MastView(0.0, 360.0, 0.0, 3000.0), SETTINGS)
-    assert result.sea_km.shape[1] == 1001
+    assert result.sea_pieces.shape[1] == 1001
     part = 1.0 - 2 * 111.3195 / 1000.0
     for d_km in (1000.0, 1000.5, 2500.0):
-        east = sea_at(result.sea_km, 1.0, *radial_position(90.0, 5.0, 72), d_km)
+        east = sea_at(result.sea_pieces, 1.0, *radial_position(90.0, 5.0, 72), d_km)
         assert east == pytest.approx(part * d_km, rel=1e-3)
-    open_sea = np.broadcast_to(np.arange(1001, dtype=np.float32), (72, 1001)).copy()
+    open_sea = np.broadcast_to(4 * np.arange(1001, dtype=np.uint16), (72, 1001)).copy()
     assert sea_at(open_sea, 1.0, 0, 1, 0.0, 2500.0) == 2500.0, "no mixed path"
 
 

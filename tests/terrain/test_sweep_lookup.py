@@ -52,7 +52,7 @@ def test_lookups_reproduce_a_bilinear_function_and_hold_at_the_ends():
 
 
 def test_sea_is_never_longer_than_the_path():
-    table = np.full((12, 5), 3.0, np.float32)
+    table = np.full((12, 5), 12, np.uint16)
     assert sea_at(table, 1.0, 0, 1, 0.5, 2.0) == 2.0
 
 

@@ -240,8 +240,8 @@ def test_main_writes_the_sweeps_of_one_tile(tmp_path, monkeypatch, capfd):
     assert sweep.heff_m[180] == pytest.approx(sweep.ground_asl_m + 30.0 - mean_m, abs=0.3)
     assert sweep.terrain_source == TerrainSource.DEM
     assert sweep.tca_counts.shape[1] > 0
-    assert sweep.sea_km[180].max() > 5.0
-    assert sweep.sea_km[540].max() == 0.0
+    assert sweep.sea_pieces[180].max() > 20
+    assert sweep.sea_pieces[540].max() == 0
     assert "'dem': 1" in capfd.readouterr().err
 
 
