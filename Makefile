@@ -10,7 +10,7 @@ LOCKS := requirements.lock requirements-server.lock
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 LOCKED := $(INSTALL) --require-hashes $(LOCKS:%=--requirement %)
 
-.PHONY: maps demo test test-all test-postgresql test-qgis test-web test-image bench load web docs validation lint format lock clean help
+.PHONY: maps demo test test-all test-postgresql test-slurm test-qgis test-web test-image bench load web docs validation lint format lock clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make test | test-all | bench       quick tests | all tests | benchmarks"
 	@echo "make load [RESULTS=results/x]       answers a second of channelmaps serve, on that run or one made for it"
 	@echo "make test-postgresql                the server's tests on PostgreSQL; installs Debian's (as root)"
+	@echo "make test-slurm                     a run on a SLURM of one machine; installs Debian's (as root)"
 	@echo "make test-qgis                      tests in a real QGIS; installs Debian's if there is none (as root)"
 	@echo "make test-web                       tests of web map and report in Chromium; installs it (as root) and playwright"
 	@echo "make test-image                     build the image of the Dockerfile and run it; skipped without a daemon"
@@ -46,6 +47,13 @@ test-postgresql: $(TOOLS)
 	    command -v apt-get >/dev/null || { echo "make: install PostgreSQL first" >&2; exit 1; }; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq postgresql >/dev/null; }
 	$(BIN)/python -m pytest tests/loop -k postgresql -m "slow or not slow"
+
+# A controller and a node on this machine, as root, where no SLURM is configured.
+test-slurm: $(TOOLS) $(SITE)
+	@command -v slurmctld >/dev/null || { \
+	    command -v apt-get >/dev/null || { echo "make: install SLURM and munge first" >&2; exit 1; }; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq slurm-wlm munge >/dev/null; }
+	$(BIN)/python -m pytest -m slow tests/workflow/test_slurm.py
 
 # PyQGIS works with the system's Python only; without it the tests that open QGIS are skipped and say so.
 test-qgis: $(TOOLS)
@@ -111,7 +119,7 @@ lock: $(SITE)
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) --extra server --constraint requirements.lock $$($(NAMES) requirements.lock) pyproject.toml --output-file requirements-server.lock
 	$(COMPILE) --extra dev --extra postgresql $(FITTING) $$($(NAMES) $(LOCKS)) pyproject.toml --output-file requirements-dev.lock
-	$(COMPILE) --extra browser --extra docs --extra lock --extra pdf --constraint requirements-dev.lock $(FITTING) \
+	$(COMPILE) --extra browser --extra docs --extra lock --extra pdf --extra slurm --constraint requirements-dev.lock $(FITTING) \
 	    $$(cat $(LOCKS) | grep -v '^colorama==' | $(NAMES)) pyproject.toml --output-file requirements-docs.lock
 
 # Published results stay.

@@ -50,8 +50,8 @@ def params_of(job):
 
 
 def threads_of(job):
-    """Threads of one job of a rule."""
-    return derived.rule_threads(PLAN, job, workflow.cores)
+    """Threads of one job of a rule; where others start the jobs one, unless the profile says more."""
+    return derived.rule_threads(PLAN, job, workflow.resource_settings.cores)
 
 
 def build_files(*names):
