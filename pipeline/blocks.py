@@ -261,7 +261,7 @@ def _on_cluster(
         # Files that a function has opened are those of its own call: by the next they may have been replaced.
         here, call = workplace(), uuid4().hex
         for task in tasks:
-            waiting.append(client.submit(_call, here, call, shared, *task, pure=False))
+            waiting.append(_submitted(client, _call, here, call, shared, *task))
             if len(waiting) >= at_once:
                 yield waiting.popleft().result()
         while waiting:
@@ -289,9 +289,14 @@ def _share(client: Client, function: Callable[..., object]) -> Future:
     As the result of a task and not as data sent once (``scatter``): the scheduler has it made anew when the
     workers that held it are lost.
     """
+    return _submitted(client, bytes, packed(function))
+
+
+def _submitted(client: Client, function: Callable[..., object], *task: object) -> Future:
+    """A task, whether its parts are large or not."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sending large graph", category=UserWarning)
-        return client.submit(bytes, packed(function), pure=False)
+        return client.submit(function, *task, pure=False)
 
 
 class _Pickler(cloudpickle.Pickler):

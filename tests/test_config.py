@@ -8,8 +8,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from pipeline.config.base import unverified
+from pipeline.config.channels import ChannelList
 from pipeline.errors import InputError
 from pipeline.plan.territory_file import export_schema, load_config
 from pipeline.radio.channel_plan import channel_centre_mhz, plan_channels
@@ -172,3 +174,11 @@ def test_switch_of_the_clearance_angles_takes_bare_words(
     path = tmp_path / "switch.yaml"
     path.write_text(slovenia.replace("terrain:\n", f"terrain:\n  tca: {word}\n"), encoding="utf-8")
     assert load_config(path).terrain.tca == meant
+
+
+def test_channels_are_numbers_or_ranges_whether_quoted_or_not() -> None:
+    channels = TypeAdapter(ChannelList)
+    assert channels.validate_python(["21-23", "30", 31]) == [21, 22, 23, 30, 31]
+    for refused in ("30-", "-30", "", "30a", "100", "30-29"):
+        with pytest.raises(ValidationError):
+            channels.validate_python([refused])

@@ -16,7 +16,7 @@ _RANGES_SCHEMA = WithJsonSchema(
     {
         "type": "array",
         "minItems": 1,
-        "items": {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^\d+-\d+$"}]},
+        "items": {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^\d+(-\d+)?$"}]},
     }
 )
 
@@ -41,13 +41,14 @@ class PlanSegment(Section):
 
 
 def _expand_ranges(value: object) -> object:
-    """`["21-23", 30]` -> `[21, 22, 23, 30]`; anything else is left for the type check to refuse."""
+    """`["21-23", "30"]` -> `[21, 22, 23, 30]`; anything else is left for the type check to refuse."""
     if not isinstance(value, list):
         return value
     channels: list[object] = []
     for item in value:
         first, dash, last = item.partition("-") if isinstance(item, str) else ("", "", "")
-        if dash and first.isdecimal() and last.isdecimal() and int(first) <= int(last) <= 99:
+        last = last if dash else first
+        if first.isdecimal() and last.isdecimal() and int(first) <= int(last) <= 99:
             channels.extend(range(int(first), int(last) + 1))
         else:
             channels.append(item)

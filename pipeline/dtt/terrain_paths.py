@@ -115,9 +115,8 @@ def losses_around(
     terrain: PlacesGround, place: Mast, waves: Waves, other_m: float, view: MastView, *, threads: int = 1
 ) -> LossesAround:
     """Losses between an antenna and others ``other_m`` above ground in its view, in steps of the terrain."""
-    return all_losses_around(terrain.profiles, terrain.step_km, place, waves, other_m, view, threads=threads)[
-        0
-    ]
+    every = all_losses_around(terrain.profiles, terrain.step_km, place, waves, other_m, view, threads=threads)
+    return every[0]
 
 
 def all_losses_around(
