@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.blocks import ReadOnce, spread, threads_within
+from pipeline.blocks import ReadOnce, threads_within
 from pipeline.config.config import Config
 from pipeline.grid.kept_records import digest_of
 from pipeline.grid.raster import read
 from pipeline.registers.transmitters import read_register
-from pipeline.terrain.kept_squares import keep_squares, kept_squares
+from pipeline.terrain.kept_squares import found_in_squares, keep_squares, kept_squares
 from pipeline.terrain.records import (
     LonLatRaster,
     Mast,
@@ -56,13 +56,10 @@ def main(config: Config, build: Path, *, threads: int, tile: str, basis: str = "
     path, facts = build / "terrain" / f"{tile}.npz", list[SweepFacts]()
     earlier, kept = kept_squares(path, basis, follow_from)
     of_square = partial(_of_square, config, surroundings, lattice_deg, threads_within(threads))
-    tasks = [(masts,) for name, masts in squares.items() if name not in kept]
-    computed = spread(of_square, tasks, len(tasks), 1, name=f"terrain {tile}")
+    found = found_in_squares(squares, kept, partial(read_sweeps, earlier), of_square, name=f"terrain {tile}")
 
     def swept() -> Iterator[dict[str, Sweep]]:
-        for name, masts in squares.items():
-            keys = [mast.key for mast in masts]
-            sweeps = read_sweeps(earlier, keys) if name in kept else next(computed)
+        for sweeps in found:
             facts.extend(map(facts_of, sweeps.values()))
             yield sweeps
 

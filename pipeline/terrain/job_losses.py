@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pipeline.blocks import ReadOnce, spread, threads_within
+from pipeline.blocks import ReadOnce, threads_within
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.grid.grid import Box
@@ -25,7 +25,7 @@ from pipeline.grid.raster import read
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.registers.transmitters import read_register
 from pipeline.terrain.elevation import elevation_of
-from pipeline.terrain.kept_squares import keep_squares, kept_squares
+from pipeline.terrain.kept_squares import found_in_squares, keep_squares, kept_squares
 from pipeline.terrain.land_cover import load_land_cover
 from pipeline.terrain.loss_tables import (
     MastLosses,
@@ -75,16 +75,14 @@ def main(config: Config, build: Path, *, threads: int, tile: str, basis: str = "
     ground = ReadOnce(partial(_ground_in, config, land))
     area = _Area(lattice_deg, needed)
     of_square = partial(_of_square, config, register, ground, area, threads_within(threads))
-    tasks = [(masts,) for name, masts in squares.items() if name not in kept]
-    computed = spread(of_square, tasks, len(tasks), 1, name=f"losses {tile}")
+    found = found_in_squares(squares, kept, partial(read_square, earlier), of_square, name=f"losses {tile}")
 
-    def found() -> Iterator[SquareLosses]:
-        for name, masts in squares.items():
-            its = read_square(earlier, [mast.key for mast in masts]) if name in kept else next(computed)
+    def computed() -> Iterator[SquareLosses]:
+        for its in found:
             tables.extend(its.tables)
             yield its
 
-    write_losses(path, found())
+    write_losses(path, computed())
     keep_squares(path, basis, follow_from, kept)
     masts = sum(map(len, squares.values()))
     print(f"losses {tile}: {masts} masts, {len(tables)} tables", file=sys.stderr)
