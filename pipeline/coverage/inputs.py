@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -17,6 +17,7 @@ from pipeline.blocks import on_threads
 from pipeline.config.channels import Channels
 from pipeline.config.config import Config
 from pipeline.config.reception import Coverage, nuisance_times_pct
+from pipeline.coverage.flat_tables import FlatTables
 from pipeline.coverage.loss_lookup import Losses, pack_losses, tables_of
 from pipeline.errors import InputError
 from pipeline.grid.geodesy import site_frames
@@ -114,7 +115,7 @@ def pack_paths(sweeps: Iterable[Sweep], agl_m: Sequence[float]) -> Paths:
     the rest of its job.
     """
     known = (int(TerrainSource.DEM), int(TerrainSource.PARTIAL))
-    tables = {name: _FlatTables(kind) for name, kind in _PROFILES.items()}
+    tables = {name: FlatTables(kind) for name, kind in _PROFILES.items()}
     light, highest_m, lowest_angle_deg = list[Sweep](), list[float](), list[float]()
     for sweep, height_m in zip(sweeps, agl_m, strict=True):
         for name, flat in tables.items():
@@ -146,27 +147,6 @@ def pack_paths(sweeps: Iterable[Sweep], agl_m: Sequence[float]) -> Paths:
         tca_first_km=np.array([sweep.tca_first_km for sweep in light], dtype=np.float64),
         tca_step_km=np.array([sweep.tca_step_km for sweep in light], dtype=np.float64),
     )
-
-
-class _FlatTables:
-    """Tables one after another in one array, which grows where it is: no two copies of all exist."""
-
-    def __init__(self, kind: type) -> None:
-        """Without any."""
-        self.values: NDArray[Any] = np.empty(0, kind)
-        self._starts = [0]
-
-    def add(self, table: NDArray[Any]) -> None:
-        """Copy a table behind the others."""
-        first = self._starts[-1]
-        self._starts.append(first + table.size)
-        self.values.resize(first + table.size, refcheck=False)
-        self.values[first:] = table.ravel()
-
-    @property
-    def start(self) -> NDArray[np.int64]:
-        """Start of each table, one more than tables."""
-        return np.array(self._starts, np.int64)
 
 
 def _highest_m(sweep: Sweep, agl_m: float) -> float:
@@ -357,7 +337,7 @@ def channel_inputs(
     config: Config,
     channel: int,
     time: int = 0,
-    losses: Sequence[LossTable] = (),
+    losses: Iterable[LossTable] | None = None,
 ) -> ChannelInputs:
     """Arrays for the kernels; interfering fields at the ``time``-th percentage of those configured.
 
@@ -394,7 +374,7 @@ def channel_inputs(
 
 
 def _field_model(
-    config: Config, channel: int, time: int, losses: Sequence[LossTable], wanted: NDArray[np.bool_]
+    config: Config, channel: int, time: int, losses: Iterable[LossTable] | None, wanted: NDArray[np.bool_]
 ) -> FieldModel:
     """The model at the frequencies of ``channel_slots``; ``wanted`` [transmitter] of the channel itself."""
     slots = channel_slots(config.channels, channel)
@@ -404,7 +384,7 @@ def _field_model(
     curves = load_curves()
     prepared = tuple(prepare(curves, f, t) for f in f_mhz for t in t_pct)
     code = int(CoverageModel[settings.coverage_model.upper()])
-    tables = tables_of(losses, time, wanted if losses else None)
+    tables = () if losses is None else tables_of(losses, time, wanted)
     return FieldModel(code, curves, prepared, f_mhz, pack_losses(tables))
 
 

@@ -53,10 +53,8 @@ def main(config: Config, build: Path, *, threads: int, channel: int, basis: str 
     stem, found, kept = build / "coverage" / f"ch{channel:02d}", [], None
     times = nuisance_times_pct(config.propagation.nuisance_time_pct)
     for time in range(len(times)):
-        # Tables are as large as what is made of them: not to be held.
         losses = load_losses(config, build, transmitters, threads)
         inputs = channel_inputs(transmitters, paths, planning, config, channel, time, losses)
-        del losses
         if basis and len(times) == 1:  # of two the file has neither alone
             of_pixels = channel, grid, ground, around, *sha256_of_files(files).values()
             kept = KeptCoverage.of(stem, basis, inputs, transmitters, threads, planning.modes, of_pixels)

@@ -9,12 +9,12 @@ section 38).
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.blocks import on_threads
 from pipeline.coverage.field_bounds import ANGLE_MARGIN_DEG, bound_1kw_dbuvm
 from pipeline.coverage.fields import INTERFERING, PRUNED_TILE_PX, direct_fields
 from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, Stations, TvReceiver
@@ -86,8 +86,7 @@ def with_tables(
             codes = _filled(inputs, t, INTERFERING, area, ranges[t])
         return PolarTable(0.0, 360.0 / radials, ranges[t], _LOWEST_DB, (None, codes))
 
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        tables = list(pool.map(table, range(count)))
+    tables = on_threads(table, ((t,) for t in range(count)), threads)
     losses = pack_losses(tables, np.full(count, row.table_from_km), to_km, level=row.slope_apart)
     return inputs._replace(model=model._replace(losses=losses))
 

@@ -7,12 +7,13 @@ A table holds losses beyond those of free space at the nodes of a polar lattice,
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.coverage.flat_tables import FlatTables
 from pipeline.kernels import borrowing, inlined, kernel
 from pipeline.propagation.models import model_named
 from pipeline.terrain.loss_tables import FREE_SPACE_DB, LOWEST_EXCESS_DB, PER_DB, LossTable
@@ -71,65 +72,56 @@ class Losses(NamedTuple):
 
 
 def tables_of(
-    losses: Sequence[LossTable], time: int = 0, wanted: NDArray[np.bool_] | None = None
-) -> list[PolarTable]:
+    losses: Iterable[LossTable], time: int = 0, wanted: NDArray[np.bool_] | None = None
+) -> Iterator[PolarTable]:
     """Tables of files as the kernels take them; of other fields those of the ``time``-th percentage.
 
     ``wanted`` [transmitter]: whether wanted fields are asked for; None: of all.
     """
-    asked = [True] * len(losses) if wanted is None else wanted.tolist()
-    return [
-        PolarTable(
-            table.first_deg,
-            table.step_deg,
-            table.ranges,
-            LOWEST_EXCESS_DB,
-            (table.codes[0] if its_wanted else None, table.codes[1 + time]),
-        )
-        for table, its_wanted in zip(losses, asked, strict=True)
-    ]
+    for t, table in enumerate(losses):
+        of_wanted = table.codes[0] if wanted is None or wanted[t] else None
+        codes = of_wanted, table.codes[1 + time]
+        yield PolarTable(table.first_deg, table.step_deg, table.ranges, LOWEST_EXCESS_DB, codes)
 
 
 def pack_losses(
-    tables: Sequence[PolarTable],
+    tables: Iterable[PolarTable],
     from_km: NDArray[np.float64] | None = None,
     to_km: NDArray[np.float64] | None = None,
     *,
     level: bool = False,
     block_side: int | None = None,
 ) -> Losses:
-    """The tables of transmitters in their order; without distances they hold for all.
+    """The tables of transmitters in their order, each asked for when those before it are copied.
 
-    ``block_side`` nodes of the blocks of which the least loss is kept; None: by the size of the table.
+    Without distances they hold for all. ``block_side`` nodes of the blocks of which the least loss is kept;
+    None: by the size of the table.
     """
-    place = np.array([_place_of(table) for table in tables], np.float64).reshape(-1, 6)
-    size = np.zeros((len(tables), 5), np.int64)
-    start, least_start = (np.full((len(tables), 2), -1, np.int64) for _ in range(2))
-    shapes = [codes.shape for table in tables for codes in table.codes if codes is not None]
-    # Filled in place: as parts that are joined it would stand in memory twice.
-    together = np.empty(sum((radials + 1) * ranges for radials, ranges in shapes), np.uint16)
-    blocks = [np.empty(0, np.uint16)]
-    filled = found = 0
-    for t, table in enumerate(tables):
+    places, size, starts = list[tuple[float, ...]](), list[tuple[int, ...]](), list[list[int]]()
+    together, least = FlatTables(np.uint16), FlatTables(np.uint16)
+    for table in tables:
+        places.append(_place_of(table))
+        its_size, its_starts = (0,) * 5, [-1] * 4
         for k, codes in enumerate(table.codes):
             if codes is None:
                 continue
-            radials, ranges = codes.shape
-            closed = together[filled : filled + (radials + 1) * ranges].reshape(radials + 1, ranges)
-            _close(codes, table.step_deg, closed)
+            closed = _closed(codes, table.step_deg)
             side = block_side or side_of_blocks(closed.size)
-            size[t] = (*closed.shape, table.ranges.shift, table.ranges.first, side)
-            start[t, k], least_start[t, k] = filled, found
-            blocks.append(closed.ravel() if side == 1 else _least_of_blocks(closed, side).ravel())
-            filled, found = filled + closed.size, found + blocks[-1].size
-    none, all_km = np.zeros(len(tables)), np.full(len(tables), np.inf)
+            its_size = (*closed.shape, table.ranges.shift, table.ranges.first, side)
+            its_starts[k] = its_starts[2 + k] = together.add(closed)
+            if block_side != 1:
+                its_starts[2 + k] = least.add(closed if side == 1 else _least_of_blocks(closed, side))
+        size.append(its_size)
+        starts.append(its_starts)
+    start = np.array(starts, np.int64).reshape(-1, 4)
+    none, all_km = np.zeros(len(places)), np.full(len(places), np.inf)
     return Losses(
-        place,
-        size,
-        start,
-        together,
-        least_start,
-        together if block_side == 1 else np.concatenate(blocks),
+        np.array(places, np.float64).reshape(-1, 6),
+        np.array(size, np.int64).reshape(-1, 5),
+        start[:, :2].copy(),
+        together.values,
+        start[:, 2:].copy(),
+        together.values if block_side == 1 else least.values,
         none if from_km is None else from_km,
         all_km if to_km is None else to_km,
         level,
@@ -148,10 +140,10 @@ def _place_of(table: PolarTable) -> tuple[float, ...]:
     return table.first_deg, 1.0 / table.step_deg, around, ranges.scale, ranges.offset, top_dbuvm
 
 
-def _close(codes: NDArray[np.uint16], step_deg: float, closed: NDArray[np.uint16]) -> None:
-    """Copy codes, after the last radial the first one where they go all around, else the last one again."""
+def _closed(codes: NDArray[np.uint16], step_deg: float) -> NDArray[np.uint16]:
+    """Codes and after the last radial the first one where they go all around, else the last one again."""
     around = codes.shape[0] * step_deg > 360.0 - 1e-6
-    closed[:-1], closed[-1] = codes, codes[0 if around else -1]
+    return np.concatenate([codes, codes[:1] if around else codes[-1:]])
 
 
 def _least_of_blocks(codes: NDArray[np.uint16], side: int) -> NDArray[np.uint16]:

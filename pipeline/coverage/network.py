@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -129,16 +129,18 @@ def _stated(value: str | float) -> bool:
     return value != "" and not (isinstance(value, float) and math.isnan(value))
 
 
-def load_losses(config: Config, build: Path, transmitters: xr.Dataset, threads: int = 1) -> list[LossTable]:
-    """The loss table of each transmitter, from the files of their tiles; none if the model has no tables."""
+def load_losses(
+    config: Config, build: Path, transmitters: xr.Dataset, threads: int = 1
+) -> Iterator[LossTable] | None:
+    """The loss table of each transmitter, from the files of their tiles; None if the model has no tables."""
     if not sees_profiles(config.propagation.coverage_model):
-        return []
+        return None
     columns = [transmitters[name].values.tolist() for name in ("tile", "mast", "channel", "polarisation")]
 
     def stored(tile: str, mast: str, channel: int, polarisation: str) -> LossTable:
         return read_loss_table(build / "losses" / f"{tile}.npz", mast, channel, polarisation == "V")
 
-    return list(on_threads(stored, zip(*columns, strict=True), threads))
+    return on_threads(stored, zip(*columns, strict=True), threads)
 
 
 def load_sweeps(build: str | Path, transmitters: xr.Dataset) -> dict[str, Sweep]:

@@ -188,9 +188,10 @@ class TelevisionStations:
             threads = os.cpu_count() or 1
             paths = load_paths(config, self._build, network, threads)
             losses = load_losses(config, self._build, network, threads)
+            tables = None if losses is None else list(losses)
             planning = planning_of(config, network, channel)
-            inputs = channel_inputs(network, paths, planning, config, channel, losses=losses)
-            with_gaps = {t: table for t, table in enumerate(losses) if _has_unknown(table)}
+            inputs = channel_inputs(network, paths, planning, config, channel, losses=tables)
+            with_gaps = {t: table for t, table in enumerate(tables or ()) if _has_unknown(table)}
             self._inputs[channel] = _Channel(inputs, with_gaps)
         return self._inputs[channel]
 

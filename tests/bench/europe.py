@@ -9,11 +9,6 @@ from __future__ import annotations
 
 import csv
 import os
-import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import geopandas
@@ -23,6 +18,7 @@ import yaml
 
 from tests.bench.common import shared_folder
 from tests.bench.italy_network import TELEVISION_ALONE, Site, deal_channels, pattern, write_register
+from tests.bench.whole_runs import run, stages_of
 
 SITES = 4000
 FOLDER = Path("build") / "bench-europe"
@@ -64,35 +60,13 @@ def measure() -> dict[str, float]:
     first_s = run(config_path, killed_at_pct=KILLED_AT_PCT)
     rest_s = run(config_path)
     used = os.times()
-    peaks_mib = [
-        float(row["max_rss"])
-        for path in Path("benchmarks/bench-europe").glob("*.tsv")
-        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t")
-        if row["max_rss"] not in ("-", "NA")
-    ]
     return {
         "europe_1km_until_killed_s": first_s,
         "europe_1km_resumed_s": rest_s,
         "europe_1km_cpu_s": used.children_user - before.children_user,
-        "europe_1km_peak_gib": max(peaks_mib) / 1024.0,
+        "europe_1km_peak_gib": max(stage.peak_gib for stage in stages_of(FOLDER.name).values()),
         "europe_1km_area_km2": area_km2,
     }
-
-
-def run(config_path: Path, killed_at_pct: int | None = None) -> float:
-    """Seconds of a run, or until all its processes are killed at a percentage of its jobs."""
-    started_s = time.perf_counter()
-    command = [sys.executable, "-m", "pipeline", "run", str(config_path), "--cores", "2"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
-        for line in process.stdout or ():
-            print(line, end="", file=sys.stderr, flush=True)
-            done = re.search(r"(\d+) ?%", line)
-            if killed_at_pct is not None and done and int(done[1]) >= killed_at_pct:
-                os.killpg(process.pid, signal.SIGKILL)
-                break
-    if killed_at_pct is None and process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return time.perf_counter() - started_s
 
 
 def write_territory(world: Path) -> tuple[Path, float]:

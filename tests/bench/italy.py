@@ -32,6 +32,7 @@ from tests.bench.common import shared_folder
 from tests.bench.italy_network import CHANNELS, TELEVISION_ALONE, write_network
 
 SOUTH_DEG = 36.0
+BOX_DEG = (6.0, SOUTH_DEG, 19.0, 47.5)
 CHANNEL = 30
 CORES = 2
 FOLDER = Path("build") / "bench-italy"
@@ -42,14 +43,14 @@ CHANGED_STATIONS = 3
 KEY = ("--key", "code-settings-rows")
 
 CONFIG = """
-name: bench-italy
+name: {name}
 title: Italy, generated network for benchmarks
 notice: Generated network, no real station is meant.
 territory:
   home: [IT]
   polygons: {{path: {data}/boundaries_ne10m.gpkg}}
-  bbox_deg: [6.0, {south}, 19.0, 47.5]
-grid: {{crs: "EPSG:3035", resolution_m: 100.0}}
+  bbox_deg: {box}
+grid: {{crs: "EPSG:3035", resolution_m: {resolution_m}}}
 population: {{raster: {data}/population_istat2023_30s.tif}}
 terrain: {{dem: [{dem}]}}
 registers: {{transmitters: [{register}]}}
@@ -126,17 +127,26 @@ def copy_channel(folder: str, config_path: Path) -> None:
             place.hardlink_to(path)
 
 
-def write_territory(data: Path) -> Path:
-    """Register and territory file of the benchmark; returns the latter."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    register = FOLDER / "transmitters.csv"
+def write_territory(
+    data: Path, folder: Path = FOLDER, box_deg: Sequence[float] = BOX_DEG, resolution_m: float = 100.0
+) -> Path:
+    """Register and territory file of the benchmark, or of a part of it; returns the latter."""
+    folder.mkdir(parents=True, exist_ok=True)
+    register = folder / "transmitters.csv"
     write_network(data, register, south_deg=SOUTH_DEG)
-    dem = widen_terrain(data / "dem_globe_30s.tif", FOLDER / "dem.tif")
-    text = CONFIG.format(data=data, south=SOUTH_DEG, register=register, dem=dem) + TELEVISION_ALONE
+    text = CONFIG.format(
+        name=folder.name,
+        data=data,
+        box=list(box_deg),
+        resolution_m=resolution_m,
+        register=register,
+        dem=widen_terrain(data / "dem_globe_30s.tif", folder / "dem.tif"),
+    )
+    text += TELEVISION_ALONE
     # Receivers and device as in the default territory.
     shipped = yaml.safe_load(Path("configs/slovenia.yaml").read_text(encoding="utf-8"))
     text += yaml.safe_dump({"coverage": shipped["coverage"], "devices": shipped["devices"][:1]})
-    config_path = FOLDER / "italy.yaml"
+    config_path = folder / "italy.yaml"
     config_path.write_text(text, encoding="utf-8")
     return config_path
 
@@ -163,10 +173,10 @@ def sweep(config_path: Path) -> None:
 
 
 def run_stage(stage: str, config_path: Path, *options: str) -> Stage:
-    """One stage as a process."""
+    """One stage as a process; its files stand beside the territory file."""
     command = [sys.executable, "-m", "pipeline", "job", stage, "--config", str(config_path)]
     started_s = time.perf_counter()
-    process = subprocess.Popen([*command, "--build", str(FOLDER), *options])
+    process = subprocess.Popen([*command, "--build", str(config_path.parent), *options])
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
