@@ -273,7 +273,8 @@ def _client(address: str) -> Client:
     try:
         from distributed import Client
 
-        return Client(address, timeout=CONNECT_S)
+        # Results would else pass through the scheduler, which packs each of them again.
+        return Client(address, timeout=CONNECT_S, direct_to_workers=True)
     except (ImportError, OSError, TypeError, ValueError) as error:
         raise InputError(
             f"no connection ({' '.join(str(error).split()) or type(error).__name__})",

@@ -80,11 +80,10 @@ def compute_blocks(
 
     def compute(
         rows: slice, cols: slice, surface: NDArray[np.uint8], around: NDArray[np.uint8] | None
-    ) -> tuple[BlockValues, NDArray[np.uint16], bool | None]:
+    ) -> tuple[BlockValues, NDArray[np.uint16], bool] | None:
         kinds = np.take(kind_of_surface, surface)
-        if not kinds.any():
-            values = without_values(kinds.shape)
-            return values, classify(inputs, surface, None, values.levels, values.servers), None
+        if not kinds.any():  # eight megabytes that a cluster would send
+            return None
         values, asked = empty_values(kinds.shape, inputs.stations.mast.size), kinds
         if earlier is not None:
             asked = outdated(inputs, grid, earlier, rows, cols, kinds, values, opened)
@@ -101,10 +100,22 @@ def compute_blocks(
     cut = (surface, environments)
     with OpenRasters() as opened:
         blocks = map_blocks(compute, grid.shape, side_px, threads, cut=cut, name="coverage")
-        for rows, cols, (values, classes, computed) in blocks:
-            if kept is not None and computed is not None:
+        for rows, cols, found in blocks:
+            if found is None:
+                yield rows, cols, *_without_reception(inputs, surface[rows, cols])
+                continue
+            values, classes, computed = found
+            if kept is not None:
                 kept.add(rows, cols, grid.shape, values.facts, computed=computed)
             yield rows, cols, values.levels, classes
+
+
+def _without_reception(
+    inputs: ChannelInputs, surface: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+    """Levels and classes of a block in which nothing is received."""
+    values = without_values(surface.shape)
+    return values.levels, classify(inputs, surface, None, values.levels, values.servers)
 
 
 def outdated(
