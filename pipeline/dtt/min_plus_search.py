@@ -47,7 +47,7 @@ from pipeline.dtt.victim_tree import (
     offset_tables,
     over_bands,
 )
-from pipeline.kernels import kernel
+from pipeline.kernels import borrowing, kernel
 from pipeline.radio.antennas import Bt419, Discrimination, bt419, bt419_db
 
 TARGET_TILE_PX = (8, 16)
@@ -73,7 +73,7 @@ class SearchMaps(NamedTuple):
     label: NDArray[np.uint8]
 
 
-@kernel
+@borrowing
 def _push(keys: NDArray[np.float32], nodes: NDArray[np.int64], size: int, key: np.float32, node: int) -> int:
     """Add to the binary heap of ``size`` entries (smallest key first); returns the new size."""
     i = size
@@ -84,7 +84,7 @@ def _push(keys: NDArray[np.float32], nodes: NDArray[np.int64], size: int, key: n
     return size + 1
 
 
-@kernel
+@borrowing
 def _drop_first(keys: NDArray[np.float32], nodes: NDArray[np.int64], size: int) -> int:
     """Take the smallest entry off the heap; returns the new size."""
     size -= 1
@@ -102,7 +102,7 @@ def _drop_first(keys: NDArray[np.float32], nodes: NDArray[np.int64], size: int) 
     return size
 
 
-@kernel
+@borrowing
 def _open_node(
     tree: Tree,
     tables: OffsetTables,
@@ -165,7 +165,7 @@ def _open_node(
     return size
 
 
-@kernel
+@borrowing
 def _start_tile(
     maps: SearchState,
     tables: OffsetTables,
@@ -193,7 +193,7 @@ def _start_tile(
     return largest_dbm(best_dbm)
 
 
-@kernel
+@borrowing
 def _finish_tile(
     maps: SearchState, tile_y: int, tile_x: int, best_dbm: NDArray[np.float32], label_value: np.uint8
 ) -> None:

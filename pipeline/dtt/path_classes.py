@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels import inlined, kernel
+from pipeline.kernels import borrowing, inlined, kernel
 
 DISTANCE_STEP = 0.002
 """Steps of distance are 0.2 % wide: at most 0.09 dB of loss up to 30 m (docs/method.md, section 9)."""
@@ -146,7 +146,7 @@ def tile_ground(paths: PathClasses, tile_px: tuple[int, int]) -> TileGround:
     )
 
 
-@kernel
+@borrowing
 def fill_tile_ground(
     paths: PathClasses,
     ground: PixelClasses,
@@ -184,7 +184,7 @@ def fill_tile_ground(
         top[sectors, ring] = most
 
 
-@kernel
+@borrowing
 def _farther_class(height: NDArray[np.uint8], highest: NDArray[np.uint8], sector: int, ring: int) -> np.uint8:
     """Largest classes from a ring on, of a sector and of all, into ``highest``; the largest of any target."""
     sectors, rings = highest.shape[0] - 1, highest.shape[1]
@@ -210,7 +210,7 @@ def cell_at(paths: PathClasses, dy: int, dx: int) -> int:
 # and released again at every call, which took four fifths of the time.
 
 
-@kernel
+@borrowing
 def sectors_between(sectors: int, first_deg: np.float32, last_deg: np.float32) -> tuple[int, int]:
     """First and last sector towards victims from where a tile lies in the directions first..last, clockwise.
 
@@ -224,7 +224,7 @@ def sectors_between(sectors: int, first_deg: np.float32, last_deg: np.float32) -
     return first, last
 
 
-@kernel
+@borrowing
 def tolerated_dbm(
     floor_db: NDArray[np.float32],
     highest: NDArray[np.uint8],
@@ -251,7 +251,7 @@ def tolerated_dbm(
     return most_dbm + _ROUNDING_DB
 
 
-@kernel
+@borrowing
 def top_class(top: NDArray[np.uint8], ring: int, first: int, last: int) -> int:
     """Largest class of a tile in the sectors first..last, clockwise, from a ring on."""
     sectors, most = top.shape[0] - 1, top[first, ring]

@@ -33,13 +33,13 @@ from pipeline.dtt.victim_tree import (
     off_axis_deg,
     smallest_and_largest_db,
 )
-from pipeline.kernels import kernel
+from pipeline.kernels import borrowing
 from pipeline.radio.antennas import Bt419, bt419_db
 
 HALF = np.float32(0.5)
 
 
-@kernel
+@borrowing
 def largest_dbm(best_dbm: NDArray[np.float32]) -> np.float32:
     """Worst of the best values so far of a tile: no term at or above it can improve anything."""
     worst_dbm = -INF
@@ -49,7 +49,7 @@ def largest_dbm(best_dbm: NDArray[np.float32]) -> np.float32:
     return worst_dbm
 
 
-@kernel
+@borrowing
 def lower_by_constant(
     best_dbm: NDArray[np.float32], directed_dbm: np.float32, loss_db: NDArray[np.float32], dy: int, dx: int
 ) -> bool:
@@ -65,7 +65,7 @@ def lower_by_constant(
     return improved != 0
 
 
-@kernel
+@borrowing
 def lower_by_victim(
     best_dbm: NDArray[np.float32],
     permissible_dbm: np.float32,
@@ -91,7 +91,7 @@ def lower_by_victim(
     return improved != 0
 
 
-@kernel
+@borrowing
 def lower_by_classes(
     best_dbm: NDArray[np.float32],
     permissible_dbm: np.float32,
@@ -149,7 +149,7 @@ class SearchState(NamedTuple):
     ground: PixelClasses
 
 
-@kernel
+@borrowing
 def _directions_between(
     direction_deg: NDArray[np.float32], reach: int, dy: tuple[int, int], dx: tuple[int, int]
 ) -> tuple[np.float32, np.float32, np.float32, np.float32]:
@@ -161,7 +161,7 @@ def _directions_between(
     return first_deg, last_deg, normal_azimuth_deg(first_deg + half_deg), half_deg
 
 
-@kernel
+@borrowing
 def visit_leaf(
     maps: SearchState,
     ant: Bt419,

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels import kernel
+from pipeline.kernels import borrowing, kernel
 from pipeline.radio.antennas import Bt419, bt419_db
 
 LEAF_PX = 8
@@ -55,13 +55,13 @@ class Tree(NamedTuple):
     directed_dbm: NDArray[np.float32]
 
 
-@kernel
+@borrowing
 def normal_azimuth_deg(azimuth_deg: np.float32) -> np.float32:
     """The same direction from 0 to 360 deg; values already there are not changed by a single bit."""
     return azimuth_deg - TURN_DEG * np.float32(np.floor(azimuth_deg / TURN_DEG))
 
 
-@kernel
+@borrowing
 def off_axis_deg(first_deg: np.float32, second_deg: np.float32) -> np.float32:
     """Angle 0..180 deg between two directions given as 0..360 deg."""
     delta_deg = abs(first_deg - second_deg)
@@ -266,13 +266,13 @@ def _directions_deg(origin: int) -> NDArray[np.float32]:
     return direction_deg.astype(np.float32)
 
 
-@kernel
+@borrowing
 def apart(low: int, high: int) -> int:
     """Smallest |offset| of the interval low..high."""
     return max(0, max(low, -high))
 
 
-@kernel
+@borrowing
 def directions(
     direction_deg: NDArray[np.float32], reach: int, dy0: int, dy1: int, dx0: int, dx1: int
 ) -> tuple[np.float32, np.float32]:
@@ -296,7 +296,7 @@ def directions(
     return direction_deg[first_y + m, first_x + m], direction_deg[last_y + m, last_x + m]
 
 
-@kernel
+@borrowing
 def directed_bound_dbm(
     directed_dbm: NDArray[np.float32], row: int, first_deg: np.float32, last_deg: np.float32
 ) -> np.float32:
@@ -310,7 +310,7 @@ def directed_bound_dbm(
     return smallest_dbm
 
 
-@kernel
+@borrowing
 def smallest_and_largest_db(
     ant: Bt419, azimuth_deg: np.float32, centre_deg: np.float32, half_deg: np.float32
 ) -> tuple[np.float32, np.float32]:

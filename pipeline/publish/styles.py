@@ -18,6 +18,7 @@ from pipeline.shipped import TABLES
 _MAP_CLASSES = TABLES / "map_classes.yaml"
 Rgba = tuple[int, int, int, int]
 TRANSPARENT: Rgba = (0, 0, 0, 0)
+_NO_CLASS = 255
 # Of services to which the file gives no class: apart from all others, as a test demands of those.
 _NO_COLOUR: Rgba = (0x96, 0x78, 0xFF, 255)
 
@@ -70,12 +71,13 @@ def class_index(scheme: Scheme, raw: NDArray[Any]) -> NDArray[np.uint8]:
     A level belongs to the highest class whose lower bound it reaches; compared as integers, so that a value
     on a bound is never moved by the arithmetic of ``scale``.
     """
-    limits = np.iinfo(raw.dtype)
-    table = _positions(scheme, np.arange(limits.min, limits.max + 1))
-    found = table[raw.astype(np.int64) - limits.min]
-    if (found < 0).any():
-        raise ValueError(f"{scheme.title}: no class for the raw value {raw[found < 0].flat[0]}")
-    return found.astype(np.uint8)
+    unsigned = np.dtype(f"u{raw.dtype.itemsize}")
+    every = np.arange(np.iinfo(unsigned).max + 1).astype(unsigned)
+    table = _positions(scheme, every.view(raw.dtype).astype(np.int64))
+    found: NDArray[np.uint8] = table[raw.view(unsigned)]
+    if (unknown := found == _NO_CLASS).any():
+        raise ValueError(f"{scheme.title}: no class for the raw value {raw[unknown].flat[0]}")
+    return found
 
 
 def lowest_raw(scheme: Scheme, entry: MapClass) -> int | None:
@@ -83,14 +85,14 @@ def lowest_raw(scheme: Scheme, entry: MapClass) -> int | None:
     return None if entry.low is None else math.ceil(round(entry.low / scheme.scale, 6))
 
 
-def _positions(scheme: Scheme, values: NDArray[np.int64]) -> NDArray[np.int16]:
-    """Position of the class of each value, -1 where there is none."""
+def _positions(scheme: Scheme, values: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Position of the class of each value, ``_NO_CLASS`` where there is none."""
     lows = [low for entry in scheme.classes if (low := lowest_raw(scheme, entry)) is not None]
     found = np.searchsorted(np.asarray(lows, dtype=np.int64), values, side="right") - 1
     for place, entry in enumerate(scheme.classes):
         if entry.code is not None:
             found[values == entry.code] = place
-    return found.astype(np.int16)
+    return np.where(found < 0, _NO_CLASS, found).astype(np.uint8)
 
 
 def palette(scheme: Scheme) -> NDArray[np.uint8]:

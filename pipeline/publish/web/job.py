@@ -40,7 +40,7 @@ def main(config: Config, build: Path, *, threads: int) -> None:
     public = build / "public"
     layers = layers_of(config)
     device = config.devices[0]
-    first = raster.read(public / max_eirp_file(config, device, config.channels_of(device)[0]))
+    first = public / max_eirp_file(config, device, config.channels_of(device)[0])
     place = geography(first)
     view_deg = view_box_deg(place.box_deg)
     present = write_pictures(public, layers, place, threads)
@@ -49,7 +49,9 @@ def main(config: Config, build: Path, *, threads: int) -> None:
     if config.terrain.dem is not None:
         write_relief(public / "web" / RELIEF_ARCHIVE, config.terrain.dem, place.box_deg, place.zooms)
     files = {name: file_sha256(public / "web" / name)[:_HASH_DIGITS] for name in archives_of(config, layers)}
-    facts = describe(config, place, view_deg, tags=first.attrs["tags"], present=present, files=files)
+    facts = describe(
+        config, place, view_deg, tags=raster.read_layout(first).tags, present=present, files=files
+    )
     facts["rasters"] = {layer.archive: layer.raster for layer in layers}
     texts = {
         "maps.json": json.dumps(facts, ensure_ascii=False, indent=1) + "\n",

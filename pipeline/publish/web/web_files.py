@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
-import xarray as xr
 from numpy.typing import NDArray
 from pmtiles.tile import Compression, TileType
 
@@ -19,7 +18,7 @@ from pipeline.config.config import Config
 from pipeline.config.products import Basemap
 from pipeline.config.protection import Device
 from pipeline.grid import raster
-from pipeline.grid.grid import Box, Grid
+from pipeline.grid.grid import Box, Grid, strips_of_rows
 from pipeline.grid.layer_files import archive_name, layer_file, raster_of, style_name
 from pipeline.layers import LAYERS
 from pipeline.plan.published_layers import published_layers
@@ -117,14 +116,18 @@ def _numbers_archive(device: Device) -> str:
     return f"numbers/{device.id}.pmtiles"
 
 
-def geography(layer: xr.DataArray) -> Geography:
-    """Where a layer of maximum e.i.r.p. (y, x), as read from its file, has a value."""
-    grid, inside = layer.attrs["grid"], layer.values != layer.attrs["nodata"]
-    rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    box_px = (float(cols[0]), float(rows[0]), float(cols[-1] + 1), float(rows[-1] + 1))
+def geography(path: Path) -> Geography:
+    """Where a layer of maximum e.i.r.p. has a value."""
+    with raster.reading(path) as opened:
+        grid, inside = opened.grid, np.empty(opened.grid.shape, np.bool_)
+        for rows in strips_of_rows(0, grid.height):
+            (values,) = raster.read_window(opened, rows, slice(0, grid.width))
+            inside[rows] = values != opened.layout.nodata
+    rows_in, cols_in = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    box_px = (float(cols_in[0]), float(rows_in[0]), float(cols_in[-1] + 1), float(rows_in[-1] + 1))
     box_deg = box_of_pixels(grid, box_px)
     to_pixel = pixels_of_lonlat(grid, box_deg)
-    sample = np.argwhere(inside)[:: max(1, int(inside.sum()) // _SAMPLES)].astype(np.float64) + 0.5
+    sample = _sample_of(inside) + 0.5
     return Geography(
         grid,
         inside,
@@ -135,6 +138,17 @@ def geography(layer: xr.DataArray) -> Geography:
         worst_px(to_pixel, grid, sample[:, 1], sample[:, 0]),
         zooms_of(box_deg, grid.resolution_m),
     )
+
+
+def _sample_of(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Row and column [n, 2] of every so many pixels of the territory."""
+    step, passed = max(1, int(np.count_nonzero(inside)) // _SAMPLES), 0
+    found = []
+    for rows in strips_of_rows(0, len(inside)):
+        places = np.argwhere(inside[rows])
+        found.append(places[-passed % step :: step] + np.array([rows.start, 0]))
+        passed += len(places)
+    return np.concatenate(found).astype(np.float64)
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -166,9 +180,9 @@ def _write_picture(
     public: Path, layer: WebLayer, scheme: Scheme, pictures: Pictures, box_deg: Box
 ) -> list[int]:
     """Write the archive of one layer; positions of the classes that occur."""
-    data = raster.read(public / layer.raster)
-    classes = class_index(scheme, data.values)
-    metadata = {"name": data.attrs["long_name"], "unit": scheme.unit}
+    path = public / layer.raster
+    classes, occurring = _classes_of(path, scheme)
+    metadata = {"name": raster.read_layout(path).long_name, "unit": scheme.unit}
     write_archive(
         public / "web" / layer.archive,
         pictures.of_layer(scheme, classes),
@@ -177,7 +191,19 @@ def _write_picture(
         compression=Compression.NONE,
         metadata=metadata,
     )
-    return [int(place) for place in np.flatnonzero(np.bincount(classes.ravel()))]
+    return occurring
+
+
+def _classes_of(path: Path, scheme: Scheme) -> tuple[NDArray[np.uint8], list[int]]:
+    """Classes [height, width] of a layer and the positions of those that occur."""
+    with raster.reading(path) as opened:
+        classes = np.empty(opened.grid.shape, np.uint8)
+        number = np.zeros(len(scheme.classes), np.int64)
+        for rows in strips_of_rows(0, opened.grid.height):
+            (values,) = raster.read_window(opened, rows, slice(0, opened.grid.width))
+            classes[rows] = class_index(scheme, values)
+            number += np.bincount(classes[rows].ravel(), minlength=number.size)
+    return classes, np.flatnonzero(number).tolist()
 
 
 def write_numbers(config: Config, public: Path, device: Device, box_deg: Box) -> None:

@@ -16,8 +16,9 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,8 +30,9 @@ from pmtiles.writer import write
 
 from pipeline.files import whole_file
 from pipeline.grid import raster
-from pipeline.grid.grid import STRIP_PX, Box, Grid, strips_of_rows
+from pipeline.grid.grid import Box, Grid
 from pipeline.grid.layer_files import empty_values, raster_of
+from pipeline.grid.stacks import parts
 from pipeline.publish.styles import Scheme, palette
 from pipeline.publish.web.place import Fit, evaluate, tile_centres_deg, tiles_of
 from pipeline.quantise import NODATA_CENTI
@@ -94,10 +96,12 @@ class Pictures:
     def of_layer(self, scheme: Scheme, classes: NDArray[np.uint8]) -> dict[tuple[int, int, int], bytes]:
         """PNG of every tile of a layer, ``classes`` [height, width] as ``class_index`` gives them."""
         outside = next(place for place, entry in enumerate(scheme.classes) if entry.rgba[3] == 0)
-        pixels = np.append(classes.ravel(), np.uint8(outside))  # _NOWHERE is the position of the last one
-        colours = palette(scheme)
+        pixels, colours = classes.ravel(), palette(scheme)
         return {
-            (tile.zoom, tile.x, tile.y): self._picture(pixels[tile.source], colours) for tile in self._tiles
+            (tile.zoom, tile.x, tile.y): self._picture(
+                np.where(tile.source == _NOWHERE, np.uint8(outside), pixels[tile.source]), colours
+            )
+            for tile in self._tiles
         }
 
     def _picture(self, pixels: NDArray[np.uint8], colours: NDArray[np.uint8]) -> bytes:
@@ -145,13 +149,12 @@ def number_tiles(levels: list[Path], services: list[Path]) -> dict[tuple[int, in
     grid = raster.read_grid(levels[0])
     zoom = number_zoom(grid)
     tiles = {}
-    for rows in strips_of_rows(0, grid.height, STRIP_PX):
-        level = np.stack([raster.read(p, rows=rows).values for p in levels])
-        service = empty_values("limiting_service", level.shape)
-        if services:
-            service = np.stack([raster.read(p, rows=rows).values for p in services])
+    of_services: Iterable[raster.Part | None] = parts(services, grid) if services else repeat(None)
+    for (rows, cols, level), of_service in zip(parts(levels, grid), of_services, strict=False):
+        service = empty_values("limiting_service", level.shape) if of_service is None else of_service[2]
         for y, x, block_level, block_service in _blocks(level, service):
-            tiles[zoom, x, rows.start // BLOCK_PX + y] = pack(block_level, block_service)
+            place = cols.start // BLOCK_PX + x, rows.start // BLOCK_PX + y
+            tiles[zoom, *place] = pack(block_level, block_service)
     return tiles
 
 

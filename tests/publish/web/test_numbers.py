@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import rasterio
 
+from pipeline.grid import stacks
 from pipeline.grid.grid import Grid
-from pipeline.publish.web import web_tiles
 from pipeline.publish.web.web_tiles import BLOCK_PX, number_tiles, number_zoom, pack
 from tests.publish.web.made_up import CHANNELS, GRID
 
@@ -36,7 +36,8 @@ def test_block_comes_back() -> None:
 def test_every_pixel_of_the_rasters_is_in_its_block(
     made_up: Path, monkeypatch: pytest.MonkeyPatch, strip_px: int
 ) -> None:
-    monkeypatch.setattr(web_tiles, "STRIP_PX", strip_px)
+    monkeypatch.setattr(stacks, "STRIP_PX", strip_px)
+    monkeypatch.setattr(stacks, "_PART_PX", strip_px)
     public = made_up / "build/public"
     files = {
         layer: [public / f"{layer}_small_ch{channel}.tif" for channel in CHANNELS]
