@@ -21,7 +21,7 @@ from pipeline.dtt.channel_files import PixelBox, box_of, joined, moved
 from pipeline.dtt.device_ground import GroundPlaces, HeightRows
 from pipeline.dtt.kept_tiles import KeptTiles, PartState
 from pipeline.dtt.limits import LimitBand, ProtectionJob, bands_of, discrimination_of, label_of, pass_rules
-from pipeline.dtt.min_plus_search import SearchMaps, SearchTables, min_plus, search_tables
+from pipeline.dtt.min_plus_search import SearchMaps, SearchTables, min_plus, reach_of, search_tables
 from pipeline.dtt.path_classes import PixelClasses
 from pipeline.dtt.path_losses import PathLosses
 from pipeline.dtt.victim_blocks import ChosenVictims, VictimBlocks
@@ -32,8 +32,9 @@ from pipeline.territory.codes import Surface
 
 # Sides of tiles: fewer pixels of halo the larger they are, and hardly fewer beyond the largest.
 _SIDES_PX = (1536, 1024, 512)
-# Program, tables of a channel and GDAL's cache of blocks; a pixel of the grid, of a window, of a result.
-_PROGRAM_BYTES, _GRID_BYTES, _WINDOW_BYTES, _RESULT_BYTES = 0.65 * 2**30, 2, 20, 5
+# Program, tables of a channel and GDAL's cache of blocks; a pixel of the grid, of a window, a target, a
+# pixel of a result.
+_PROGRAM_BYTES, _GRID_BYTES, _WINDOW_BYTES, _TARGET_BYTES, _RESULT_BYTES = 0.65 * 2**30, 2, 9, 5, 5
 
 
 class TileLimits(NamedTuple):
@@ -184,7 +185,7 @@ class TileSearch:
         land = max(int(np.count_nonzero(surface[part] == Surface.HOME)) for part in rows)
         held = max(self._victims.bytes_of(_grown(part, reach_px, height)) for part in rows)
         window = min(side_px + 2 * reach_px, height) * min(side_px + 2 * reach_px, width)
-        heights = min(side_px * side_px, land) * self._heights.cells
+        heights = min(side_px * side_px, land) * (self._heights.cells + _TARGET_BYTES)
         # Boxes around the land, and a strip of both files.
         results = (2 * land + STRIP_PX * width) * len(self._searches) * _RESULT_BYTES
         pixels = _GRID_BYTES * height * width + _WINDOW_BYTES * window
@@ -215,34 +216,27 @@ class TileSearch:
         best_dbm: NDArray[np.float32],
         label: NDArray[np.uint8],
     ) -> None:
-        """One search on the window within its reach; the maps are those of the box."""
-        window = self._grown(box, search.tables.offsets.reach)
+        """One search on the window within reach of the targets; the maps are those of the box."""
+        worst_dbm = float(best_dbm.max(where=targets, initial=-math.inf))
+        highest, level_dbm = int(ground.height.max()), search.chosen.level_dbm
+        window = self._grown(box, reach_of(search.tables, highest, level_dbm, worst_dbm))
         shape = window.shape
         level_dbm, azimuth_deg = (self._room.of(name, np.float32, shape) for name in ("level", "azimuth"))
         if not self._victims.put(search.chosen, window, level_dbm, azimuth_deg):
             return
-        inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, window, strict=True))
-        number, sea = self._room.of("number", np.int32, shape), self._room.of("sea", np.uint8, shape)
+        sea = self._room.of("sea", np.uint8, shape)
         if search.tables.paths.used:
-            number[inner], sea[:] = ground.number, places.sea_of(window)
-        maps = SearchMaps(
-            azimuth_deg,
-            self._room.of("targets", np.bool_, shape),
-            self._room.of("best", np.float32, shape),
-            self._room.of("label", np.uint8, shape),
-        )
-        maps.targets[:] = False
-        maps.targets[inner], maps.best_dbm[inner], maps.label[inner] = targets, best_dbm, label
+            sea[:] = places.sea_of(window)
         min_plus(
             level_dbm,
             search.tables,
             self._discrimination,
-            maps,
+            SearchMaps(azimuth_deg, targets, best_dbm, label),
             search.label,
-            ground=PixelClasses(number, ground.height, sea),
+            ground=PixelClasses(ground.number, ground.height, sea),
+            first=(box.rows.start - window.rows.start, box.cols.start - window.cols.start),
             threads=self._threads,
         )
-        best_dbm[:], label[:] = maps.best_dbm[inner], maps.label[inner]
 
     def _grown(self, box: PixelBox, by_px: int) -> PixelBox:
         return PixelBox(

@@ -63,8 +63,9 @@ class SearchMaps(NamedTuple):
     """Rasters [y, x] of the searches that make up one map.
 
     ``azimuth_deg`` float32 grid azimuth of each receiving antenna, clockwise from north (rows run southward),
-    NaN = no directivity; ``targets`` bool where the limit is wanted; ``best_dbm`` float32 comes in with a
-    value above which nothing matters (NaN stays NaN); ``label`` uint8.
+    NaN = no directivity, on the window of the victims; on that of the targets, which lies within: ``targets``
+    bool where the limit is wanted; ``best_dbm`` float32 comes in with a value above which nothing matters
+    (NaN stays NaN); ``label`` uint8.
     """
 
     azimuth_deg: NDArray[np.float32]
@@ -175,21 +176,26 @@ def _start_tile(
     best_dbm: NDArray[np.float32],
 ) -> np.float32:
     """Best values of a tile from the incoming map and the adjacent victims; -inf where there is no target."""
-    grid_height, grid_width = maps.permissible_dbm.shape
+    levels_dbm, (first_y, first_x), (height, width) = maps.permissible_dbm, maps.first, maps.targets.shape
     best_dbm[:] = -INF
     by_class = paths.used and tables.adjacent_db[1, 1] < INF
-    for y in range(tile_y, min(tile_y + best_dbm.shape[0], grid_height)):
-        for x in range(tile_x, min(tile_x + best_dbm.shape[1], grid_width)):
-            if maps.targets[y, x] and not np.isnan(maps.best_dbm[y, x]):
-                so_far_dbm = maps.best_dbm[y, x]
-                for p in range(max(y - 1, 0), min(y + 2, grid_height)):
-                    for q in range(max(x - 1, 0), min(x + 2, grid_width)):
-                        loss_db = tables.adjacent_db[p - y + 1, q - x + 1]
-                        if by_class:
-                            loss_db = adjacent_loss_db(paths, maps.ground, loss_db, y, x, p, q)
-                        term_dbm = maps.permissible_dbm[p, q] + loss_db
-                        so_far_dbm = term_dbm if term_dbm < so_far_dbm else so_far_dbm
-                best_dbm[y - tile_y, x - tile_x] = so_far_dbm
+    for i in range(min(best_dbm.shape[0], first_y + height - tile_y)):
+        for j in range(min(best_dbm.shape[1], first_x + width - tile_x)):
+            y, x = tile_y + i, tile_x + j
+            so_far_dbm = maps.best_dbm[y - first_y, x - first_x]
+            if not maps.targets[y - first_y, x - first_x] or np.isnan(so_far_dbm):
+                continue
+            for p in range(max(y - 1, 0), min(y + 2, levels_dbm.shape[0])):
+                for q in range(max(x - 1, 0), min(x + 2, levels_dbm.shape[1])):
+                    if not levels_dbm[p, q] < INF:
+                        continue
+                    loss_db = tables.adjacent_db[p - y + 1, q - x + 1]
+                    if by_class:
+                        number = maps.ground.number[y - first_y, x - first_x]
+                        loss_db = adjacent_loss_db(paths, maps.ground, number, loss_db, (y, x), (p, q))
+                    term_dbm = levels_dbm[p, q] + loss_db
+                    so_far_dbm = term_dbm if term_dbm < so_far_dbm else so_far_dbm
+            best_dbm[i, j] = so_far_dbm
     return largest_dbm(best_dbm)
 
 
@@ -198,10 +204,11 @@ def _finish_tile(
     maps: SearchState, tile_y: int, tile_x: int, best_dbm: NDArray[np.float32], label_value: np.uint8
 ) -> None:
     """Write what is strictly below the incoming map."""
-    for y in range(tile_y, min(tile_y + best_dbm.shape[0], maps.best_dbm.shape[0])):
-        for x in range(tile_x, min(tile_x + best_dbm.shape[1], maps.best_dbm.shape[1])):
-            if maps.targets[y, x] and best_dbm[y - tile_y, x - tile_x] < maps.best_dbm[y, x]:
-                maps.best_dbm[y, x] = best_dbm[y - tile_y, x - tile_x]
+    top, left = tile_y - maps.first[0], tile_x - maps.first[1]
+    for y in range(top, min(top + best_dbm.shape[0], maps.best_dbm.shape[0])):
+        for x in range(left, min(left + best_dbm.shape[1], maps.best_dbm.shape[1])):
+            if maps.targets[y, x] and best_dbm[y - top, x - left] < maps.best_dbm[y, x]:
+                maps.best_dbm[y, x] = best_dbm[y - top, x - left]
                 maps.label[y, x] = label_value
 
 
@@ -219,20 +226,24 @@ def _search_rows(
     last: int,
     capacity: int,
 ) -> None:
-    """All tiles of the tile rows first..last-1: nodes in order of their bound until none can improve."""
+    """All tiles of the tile rows first..last-1: nodes in order of their bound until none can improve.
+
+    Tiles begin at the first pixel of the targets; places of tiles are those of the window of the victims.
+    """
     keys, nodes = np.empty(capacity, np.float32), np.empty(capacity, np.int64)
     height, width = tile_px
     best_dbm = np.empty((height, width), np.float32)
     top = LEVELS - 1
     side = LEAF_PX << top
-    for tile_y in range(first * height, last * height, height):
+    first_y, first_x = maps.first
+    for tile_y in range(first_y + first * height, first_y + last * height, height):
         ys = ((tile_y - tables.reach) // side, (tile_y + height - 1 + tables.reach) // side + 1)
-        for tile_x in range(0, maps.permissible_dbm.shape[1], width):
+        for tile_x in range(first_x, first_x + maps.targets.shape[1], width):
             worst_dbm = _start_tile(maps, tables, paths, tile_y, tile_x, best_dbm)
             if worst_dbm == -INF:
                 continue
             if paths.used:
-                fill_tile_ground(paths, maps.ground, tile_y, tile_x, best_dbm, ground)
+                fill_tile_ground(paths, maps.ground, maps.first, tile_y, tile_x, best_dbm, ground)
             tile = (tile_y, tile_x, height, width)
             xs = ((tile_x - tables.reach) // side, (tile_x + width - 1 + tables.reach) // side + 1)
             size = _open_node(
@@ -272,12 +283,14 @@ def _heap_capacity(reach: int, tile_px: tuple[int, int]) -> int:
     return sum((across // (LEAF_PX << level) + 3) ** 2 for level in range(LEVELS))
 
 
-def _check(permissible_dbm: NDArray[np.float32], maps: SearchMaps) -> None:
+def _check(permissible_dbm: NDArray[np.float32], maps: SearchMaps, first: tuple[int, int]) -> None:
     """Refuse arrays with which the result would not be what the docstring of ``min_plus`` says."""
-    rasters = (permissible_dbm, *maps)
-    if permissible_dbm.ndim != 2 or len({array.shape for array in rasters}) != 1:
+    window, box = permissible_dbm.shape, maps.targets.shape
+    if len(window) != 2 or maps.azimuth_deg.shape != window or {array.shape for array in maps[1:]} != {box}:
         raise ValueError("the maps must have one shape (y, x)")
-    dtypes = [array.dtype for array in rasters]
+    if any(start < 0 or start + size > whole for start, size, whole in zip(first, box, window, strict=True)):
+        raise ValueError("the targets must lie within the window of the victims")
+    dtypes = [array.dtype for array in (permissible_dbm, *maps)]
     if dtypes != [np.float32, np.float32, np.bool_, np.float32, np.uint8]:
         raise TypeError(f"levels must be float32, targets bool and labels uint8, not {dtypes}")
 
@@ -308,6 +321,20 @@ def search_tables(loss_db: NDArray[np.float32], paths: PathClasses | None = None
     return SearchTables(offsets, by_class, tile_px)
 
 
+def reach_of(tables: SearchTables, highest: int, level_dbm: float, worst_dbm: float) -> int:
+    """Pixels beyond which no victim lowers a limit of ``worst_dbm``; at least the adjacent one.
+
+    ``highest`` class of the targets; ``level_dbm`` less than which none tolerates, NaN: any.
+    """
+    offsets, paths = tables.offsets, tables.paths
+    least_db = offsets.floor_db[0]
+    if paths.used:
+        by_class = paths.floor_db[highest].min(axis=0)[paths.step[0, : offsets.reach + 1]]
+        least_db = np.minimum(least_db, by_class)
+    limits = least_db < INF if np.isnan(level_dbm) else np.float32(level_dbm) + least_db < worst_dbm
+    return int(np.flatnonzero(limits).max(initial=1))
+
+
 def min_plus(
     permissible_dbm: NDArray[np.float32],
     tables: SearchTables,
@@ -316,6 +343,7 @@ def min_plus(
     label_value: int,
     *,
     ground: PixelClasses | None = None,
+    first: tuple[int, int] = (0, 0),
     threads: int,
 ) -> None:
     """Lower ``maps.best_dbm`` to the smallest limit of any victim, in place (docs/method.md, section 11).
@@ -323,23 +351,24 @@ def min_plus(
     ``permissible_dbm`` float32[y, x] what the victim tolerates, +inf (or NaN) = no victim;
     ``discrimination`` ITU-R BT.419 as (flat_deg, end_deg, max_db), not used where two pixels are adjacent;
     ``maps.label`` becomes ``label_value`` where the limit falls below the incoming one. ``ground``: of
-    targets that have losses by class.
+    targets that have losses by class. ``first``: row and column in the window of the victims of the first
+    pixel of the targets.
     """
     ant = bt419(discrimination)
-    _check(permissible_dbm, maps)
+    _check(permissible_dbm, maps, first)
     offsets, by_class, tile_px = tables
     tree = build_tree(permissible_dbm, maps.azimuth_deg, ant, threads)
     capacity = _heap_capacity(offsets.reach, tile_px)
     ground = ground or level_ground(permissible_dbm.shape)
-    found = SearchState(permissible_dbm, *maps, ground)
+    found = SearchState(permissible_dbm, *maps, ground, first)
 
-    def search(first: int, last: int) -> None:
+    def search(top: int, bottom: int) -> None:
         tile = tile_ground(by_class, tile_px)
         _search_rows(
-            found, ant, offsets, by_class, tile, tree, np.uint8(label_value), tile_px, first, last, capacity
+            found, ant, offsets, by_class, tile, tree, np.uint8(label_value), tile_px, top, bottom, capacity
         )
 
-    over_bands(search, -(-permissible_dbm.shape[0] // tile_px[0]), BAND_TILES, threads)
+    over_bands(search, -(-maps.targets.shape[0] // tile_px[0]), BAND_TILES, threads)
 
 
 @kernel

@@ -53,10 +53,10 @@ class PathClasses(NamedTuple):
 
 
 class PixelClasses(NamedTuple):
-    """Classes of pixels on the box of a search.
+    """Classes of the pixels of a search: of the targets, and of all that may be victims.
 
-    ``number`` int32[y, x] row of a pixel in ``height`` uint8[row, cell], -1 none; ``sea`` uint8[y, x] class
-    of the distance from the sea.
+    ``number`` int32[y, x] row of a target in ``height`` uint8[row, cell], -1 none; ``sea`` uint8[y, x] class
+    of the distance from the sea, on the window of the victims.
     """
 
     number: NDArray[np.int32]
@@ -150,12 +150,16 @@ def tile_ground(paths: PathClasses, tile_px: tuple[int, int]) -> TileGround:
 def fill_tile_ground(
     paths: PathClasses,
     ground: PixelClasses,
+    first: tuple[int, int],
     tile_y: int,
     tile_x: int,
     best_dbm: NDArray[np.float32],
     tile: TileGround,
 ) -> None:
-    """Classes of the targets of a tile: those whose best value is not -inf."""
+    """Classes of the targets of a tile: those whose best value is not -inf.
+
+    ``first``: row and column in ``ground.sea`` of the first pixel of ``ground.number``.
+    """
     height, highest, top, sea, inland = tile.height, tile.highest, tile.top, tile.sea, tile.inland
     numbers, heights, seas = ground.number, ground.height, ground.sea
     sectors, rings = top.shape[0] - 1, top.shape[1]
@@ -169,7 +173,7 @@ def fill_tile_ground(
             sea[n] = seas[y, x]
             inland[n] = lengths[sea[n]]
             nearest_sea, nearest_inland = min(nearest_sea, sea[n]), min(nearest_inland, inland[n])
-            row = numbers[y, x]
+            row = numbers[y - first[0], x - first[1]]
         for cell in range(sectors * rings):
             height[cell, n] = heights[row, cell] if row >= 0 else level
     tile.nearest[0], tile.nearest[1] = nearest_sea, nearest_inland
@@ -275,7 +279,8 @@ def path_db(
     away_y, away_x = abs(target[0] - victim[0]), abs(target[1] - victim[1])
     if away_y <= 1 and away_x <= 1:
         if exact_db < np.inf:
-            return adjacent_loss_db(paths, ground, exact_db, target[0], target[1], victim[0], victim[1])
+            number = ground.number[target[0], target[1]]
+            return adjacent_loss_db(paths, ground, number, exact_db, target, victim)
         return exact_db
     height, inland = classes_between(paths, ground, target, victim)
     step = paths.step[away_y, away_x]
@@ -297,20 +302,25 @@ def classes_between(
 
 @inlined
 def adjacent_loss_db(
-    paths: PathClasses, ground: PixelClasses, exact_db: np.float32, y: int, x: int, p: int, q: int
+    paths: PathClasses,
+    ground: PixelClasses,
+    number: int,
+    exact_db: np.float32,
+    target: tuple[int, int],
+    victim: tuple[int, int],
 ) -> np.float32:
-    """Loss between adjacent pixels: target (y, x), victim (p, q), where it depends on the class.
+    """Loss between adjacent pixels (row, col) where it depends on the class; ``number`` of the target.
 
     Towards a victim in the same pixel the direction is not known: the largest class of all counts.
     """
-    row = ground.number[y, x]
+    (y, x), (p, q) = target, victim
     height = 0
-    if row >= 0:
+    if number >= 0:
         cell = cell_at(paths, y - p, x - q)
-        height = ground.height[row, cell]
+        height = ground.height[number, cell]
         if y == p and x == q:
             for sector in range(paths.sectors):
-                height = max(height, ground.height[row, sector * paths.rings + cell % paths.rings])
+                height = max(height, ground.height[number, sector * paths.rings + cell % paths.rings])
     inland = paths.inland[ground.sea[p, q], ground.sea[y, x]]
     if height == 0 and paths.adjacent <= paths.exact_to[inland]:
         return exact_db

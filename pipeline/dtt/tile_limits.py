@@ -139,7 +139,10 @@ def lower_by_classes(
 
 
 class SearchState(NamedTuple):
-    """What the kernels work on: the levels of one search, its ``SearchMaps``, the ground of the box."""
+    """What the kernels work on: the levels of one search, its ``SearchMaps``, the ground.
+
+    ``first``: row and column in the window of the victims of the first pixel of the targets.
+    """
 
     permissible_dbm: NDArray[np.float32]
     azimuth_deg: NDArray[np.float32]
@@ -147,6 +150,7 @@ class SearchState(NamedTuple):
     best_dbm: NDArray[np.float32]
     label: NDArray[np.uint8]
     ground: PixelClasses
+    first: tuple[int, int]
 
 
 @borrowing

@@ -24,8 +24,8 @@ from pipeline.kernels import borrowing, kernel
 from pipeline.radio.antennas import Bt419, bt419_db
 
 LEAF_PX = 8
-LEVELS = 5
-"""Leaves of 8 pixels, then nodes of 16, 32, 64 and 128 pixels."""
+LEVELS = 6
+"""Leaves of 8 pixels, then nodes of 16, 32, 64, 128 and 256 pixels."""
 BINS = 32
 SECTORS = 180
 MARGIN_DEG = np.float32(0.02)
