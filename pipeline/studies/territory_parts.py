@@ -92,12 +92,10 @@ def _box_of(config: Config, boundaries: Boundaries) -> Box:
     """The box that is cut: that of the settings, or one around the land."""
     if config.territory.bbox_deg is not None:
         return config.territory.bbox_deg
-    step = 10.0**-_DECIMALS
-    west, south, east, north = shapely.total_bounds(boundaries.territory)
-    low = (max(math.floor(value / step) * step, least) for value, least in ((west, -180.0), (south, -90.0)))
-    high = (min(math.ceil(value / step) * step, most) for value, most in ((east, 180.0), (north, 90.0)))
-    west, south, east, north = (round(value, _DECIMALS) for value in (*low, *high))
-    return west, south, east, north
+    bounds = [round(float(bound) * 10**_DECIMALS, 3) for bound in shapely.total_bounds(boundaries.territory)]
+    outward = [*map(math.floor, bounds[:2]), *map(math.ceil, bounds[2:])]
+    west, south, east, north = (bound / 10**_DECIMALS for bound in outward)
+    return max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0)
 
 
 def _lattice(box_deg: Box, side_km: float) -> tuple[list[float], list[float]]:
