@@ -2,8 +2,8 @@
 
 Padded grids overlap: of each file only the part that is named is shown, and of this what is not nodata.
 GDAL opens no file before it is asked for its pixels: sizes and types stand in the text. It takes what differs
-from nodata by some ten-millionths of it for nodata: no value of a layer comes so near (masks of bits have bits
-up to 30, their nodata has all 32).
+from nodata by some ten-millionths of it for nodata: no value of a layer comes so near (masks have bits up to
+30, their nodata has all 32).
 """
 
 from __future__ import annotations
