@@ -26,7 +26,7 @@ Box = tuple[float, float, float, float]
 STRIP_PX = 512
 # A side fits in uint16 (distance kernel); the total keeps one float32 layer below 2 GB.
 _MAX_SIDE_PX = 60_000
-LARGEST_GRID_PX = 500_000_000
+_MAX_PIXELS = 500_000_000
 # Samples of the areal scale, which varies smoothly.
 _AREA_STEP_M = 8000.0
 # Samples per axis: of the check of a CRS, and of the search for the largest scale.
@@ -267,14 +267,14 @@ def make_grid(
     width, height = east - west, north - south
     if width < 1 or height < 1:
         raise InputError("territory is empty", file=file, row="territory", value=bounds_m)
-    if max(width, height) > _MAX_SIDE_PX or width * height > LARGEST_GRID_PX:
+    if max(width, height) > _MAX_SIDE_PX or width * height > _MAX_PIXELS:
         raise InputError(
             "grid is too large",
             file=file,
             row="grid",
             field="resolution_m",
             value=f"{width} x {height} pixels",
-            allowed=f"sides up to {_MAX_SIDE_PX}, {LARGEST_GRID_PX} in all; take larger pixels or a "
+            allowed=f"sides up to {_MAX_SIDE_PX}, {_MAX_PIXELS} in all; take larger pixels or a "
             "`bbox_deg`, or compute it in parts with `channelmaps parts`",
         )
     _check_scale(crs, bounds_m, file)

@@ -19,7 +19,6 @@ from typing import Any
 
 from pipeline.errors import InputError
 from pipeline.files import check_output_folder, copy_whole, json_bytes, keep_aside, kind_of_start, write_whole
-from pipeline.grid.grid import LARGEST_GRID_PX
 from pipeline.grid.layer_files import channel_bands, layer_file
 from pipeline.grid.mosaics import MosaicPiece, mosaic_text
 from pipeline.grid.raster import Layout
@@ -29,10 +28,10 @@ from pipeline.plan.published_layers import LayerFile, side_file
 from pipeline.plan.run_files import project_to_pass_on
 from pipeline.publish.release import MANIFEST, READ_ONLY
 from pipeline.publish.side_files import tags_of
-from pipeline.publish.web.web_map import VRT_ENDING, write_web_map
 from pipeline.radio.allocations import is_partial
 from pipeline.studies.joined_runs import JoinedPart, JoinedRuns, check_values, family_of, read_joined
 from pipeline.studies.joined_views import tile_file, virtual_file, write_catalogue, write_project
+from pipeline.studies.joined_web import step_of_web, write_joined_web
 from pipeline.studies.territory_parts import refuse_filled
 
 SUMMARY = "joined.json"
@@ -56,10 +55,8 @@ def join_command(folders: Sequence[Path], out: Path, *, threads: int = 1) -> Non
     _write_stacks(joined, out)
     write_project(joined, out)
     write_catalogue(joined, out)
-    has_web = joined.grid.width * joined.grid.height <= LARGEST_GRID_PX
-    if has_web:
-        write_web_map(joined.plan.config, out / "public", threads=threads, ending=VRT_ENDING)
-    facts = _summary_of(joined, web_map=has_web)
+    write_joined_web(joined.plan.config, joined.grid, out, threads=threads)
+    facts = _summary_of(joined)
     write_whole(out / SUMMARY, json_bytes(facts))
     print("\n".join(_lines(joined, facts, out)))
 
@@ -131,7 +128,7 @@ def _write_stacks(joined: JoinedRuns, out: Path) -> None:
 # --- the summary --------------------------------------------------------------------------------------------
 
 
-def _summary_of(joined: JoinedRuns, *, web_map: bool) -> _Json:
+def _summary_of(joined: JoinedRuns) -> _Json:
     """What ``joined.json`` says, from the public manifests alone."""
     manifests = [part.run.manifest for part in joined.parts]
     config, grid = joined.plan.config, joined.grid
@@ -150,7 +147,7 @@ def _summary_of(joined: JoinedRuns, *, web_map: bool) -> _Json:
             virtual_file(layer.file): [tile_file(layer, part) for part in joined.parts]
             for layer in joined.layers
         },
-        "web_map": web_map,
+        "web_map_step_px": step_of_web(joined.grid),
         "service_bits": manifests[0].get("service_bits"),
         "notes": _distinct(manifests, "notes"),
         "unverified": _distinct(manifests, "unverified"),
@@ -193,10 +190,9 @@ def _lines(joined: JoinedRuns, facts: Mapping[str, Any], out: Path) -> Iterator[
     yield f"{len(joined.parts)} parts of {name}, {size}: {out}"
     yield f"  layers        {len(joined.layers)} in {out}/public, such as {family_of(joined.layers[0])}.vrt"
     yield f"  QGIS          {out / project_to_pass_on(joined.plan)}"
-    if facts["web_map"]:
-        yield f"  web map       {out}/public/web/index.html"
-    else:
-        yield f"  web map       none: it shows grids of up to {LARGEST_GRID_PX} pixels"
+    step = facts["web_map_step_px"]
+    thinned = "" if step == 1 else f", one of {step} x {step} pixels"
+    yield f"  web map       {out}/public/web/index.html{thinned}"
     if period:
         yield f"  valid         {period['startTime']} to {period['stopTime']}"
     else:

@@ -18,6 +18,7 @@ import rasterio
 import shapely
 
 from pipeline.publish.web import web_files
+from pipeline.studies import joined_web
 from pipeline.studies.joined_maps import join_command
 from tests.publish.test_stac import schema_errors
 from tests.tiny import CONFIG, STATIONS, write_register
@@ -197,3 +198,23 @@ def test_nothing_internal_is_joined(joined: Path) -> None:
     inside = read(joined / "results/tiny-1-1/latest/internal/manifest.json")
     assert SECRET in json.dumps(inside)
     assert not [path for path in files if SECRET.encode() in path.read_bytes()]
+
+
+def test_web_map_of_too_many_pixels_has_some_of_them(joined: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """47 x 45 pixels where 300 may be shown: the middle ones of squares of 3."""
+    monkeypatch.chdir(joined)
+    monkeypatch.setattr(joined_web, "WEB_PIXELS", 300)
+    join_command([Path(f"results/{name}/latest") for name in PARTS], Path("thinned"))
+    facts, whole = (read(joined / f"{name}/public/web/maps.json") for name in ("thinned", "joined"))
+    assert read(joined / "thinned/joined.json")["web_map_step_px"] == 3
+    assert facts["grid"]["resolution_m"] == 3 * whole["grid"]["resolution_m"]
+    assert facts["statements"]["notice"] == "This web map has one of 3 x 3 pixels; the rasters have all."
+    assert facts["rasters"] == whole["rasters"]
+    assert {path.name for path in (joined / "thinned").iterdir()} == {"joined.json", "public", "stac"}
+    source, target = joined / "thinned/public/max_eirp_fixed30_ch22.vrt", joined / "thin.tif"
+    joined_web.write_thinned(source, target, 3)
+    with rasterio.open(source) as all_pixels, rasterio.open(target) as some:
+        values = all_pixels.read(1)
+        last = [3 * (size // 3) for size in values.shape]
+        np.testing.assert_array_equal(some.read(1), values[1 : last[0] : 3, 1 : last[1] : 3])
+        assert some.bounds[0::3] == all_pixels.bounds[0::3]
