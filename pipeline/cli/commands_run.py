@@ -138,7 +138,7 @@ def job(
     tile: Annotated[str | None, typer.Option(help="Terrain tile, e.g. n46e014.")] = None,
     device: Annotated[str | None, typer.Option(help="Id of a device profile.")] = None,
     key: Annotated[str, typer.Option(help="What the job depends on, for its record.")] = "",
-    memory_mb: Annotated[int, typer.Option(min=512, help="MiB that the job may use.")] = 1536,
+    memory_mb: Annotated[int, typer.Option(min=512, help="MiB that the job may use.")] = 2048,
 ) -> None:
     """Run one job of the workflow."""
     from pipeline.blocks import without_dask

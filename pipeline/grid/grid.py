@@ -274,7 +274,8 @@ def make_grid(
             row="grid",
             field="resolution_m",
             value=f"{width} x {height} pixels",
-            allowed=f"sides up to {_MAX_SIDE_PX}, {_MAX_PIXELS} in all; take larger pixels or a `bbox_deg`",
+            allowed=f"sides up to {_MAX_SIDE_PX}, {_MAX_PIXELS} in all; take larger pixels or a "
+            "`bbox_deg`, or compute it in parts with `channelmaps parts`",
         )
     _check_scale(crs, bounds_m, file)
     return Grid(crs, resolution_m, west * resolution_m, north * resolution_m, width, height)

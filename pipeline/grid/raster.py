@@ -39,7 +39,6 @@ GDAL_SETTINGS = {
     "GDAL_VALIDATE_CREATION_OPTIONS": "NO",
 }
 _LONG_NAME, _CATEGORIES = "long_name", "categories"
-
 _COG_OPTIONS = {"COMPRESS": "DEFLATE", "LEVEL": 6, "OVERVIEWS": "FORCE_USE_EXISTING", "BIGTIFF": "IF_SAFER"}
 
 # A part of a raster: rows, columns, values[y, x] or values[band, y, x].
@@ -436,12 +435,16 @@ def _creation(layout: Layout, tile_px: int | None = None, together: bool = False
 
 
 def _label(sink: DatasetWriter, layout: Layout) -> None:
-    sink.descriptions = layout.band_names
-    sink.units = layout.units
+    sink.descriptions, sink.units = layout.band_names, layout.units
     if layout.scale_factor != 1.0:
         sink.scales = (layout.scale_factor,) * sink.count
         sink.offsets = (0.0,) * sink.count
+    sink.update_tags(**tags_of_file(layout))
+
+
+def tags_of_file(layout: Layout) -> dict[str, str]:
+    """All tags of a file: its own, its long name, the names of its codes."""
     tags = dict(layout.tags) | {_LONG_NAME: layout.long_name}
     if layout.categories:
         tags[_CATEGORIES] = ";".join(f"{int(k)}={v}" for k, v in sorted(layout.categories.items()))
-    sink.update_tags(**{name: str(tags[name]) for name in sorted(tags)})
+    return {name: str(tags[name]) for name in sorted(tags)}

@@ -18,7 +18,7 @@ from pipeline.grid.raster import Layout, Part, read_layout
 # Columns of a part: whole rows of all channels of a country are half a gigabyte.
 _PART_PX = 1024
 # GDAL's names of types, of those that differ by more than a capital letter.
-_GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16", "uint32": "UInt32"}
+GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16", "uint32": "UInt32"}
 
 
 def parts(paths: Sequence[Path], grid: Grid) -> Iterator[Part]:
@@ -50,7 +50,7 @@ def build_vrt(paths: Sequence[str | Path], names: Sequence[str], *, folder: str 
 
 
 def _add_band(root: ET.Element, number: int, layout: Layout, path: str, name: str) -> None:
-    kind = _GDAL_TYPES.get(layout.dtype, layout.dtype.capitalize())
+    kind = GDAL_TYPES.get(layout.dtype, layout.dtype.capitalize())
     band = ET.SubElement(root, "VRTRasterBand", dataType=kind, band=str(number))
     ET.SubElement(band, "Description").text = name
     if layout.nodata is not None:

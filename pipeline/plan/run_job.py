@@ -15,7 +15,7 @@ from pipeline.plan.jobs import JOBS, Job
 from pipeline.territory.rasters import Reach
 
 # As the workflow has it unless its ``memory_gib`` says otherwise.
-MEMORY_GIB = 1.5
+MEMORY_GIB = 2.0
 
 
 def run_job(

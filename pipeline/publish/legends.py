@@ -6,7 +6,7 @@ A legend is the scheme of the band's family, or names for the codes in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,17 @@ _Namer = Callable[[int], str]
 
 def legend(build: Path, file: str, band: int, family: str, schemes: _Schemes) -> Legend:
     """The legend of a band, counted from 1, of a raster of ``build``."""
+    return legend_of_parts((build,), file, band, family, schemes)
+
+
+def legend_of_parts(builds: Sequence[Path], file: str, band: int, family: str, schemes: _Schemes) -> Legend:
+    """The same of a raster that several folders have: with the values that occur in any of them."""
+    build = builds[0]
     if family not in schemes:
         nodata = int(raster.read_layout(build / file).nodata or 0)
-        names = _names(build, file, band, family, schemes)
+        names: dict[int, str] = {}
+        for each in builds:
+            names |= _names(each, file, band, family, schemes)
         view = LAYERS[family].view
         return categories(view.legend, names, (nodata, view.outside))
     scheme = schemes[family]

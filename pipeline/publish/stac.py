@@ -71,7 +71,7 @@ def item_of(plan: Plan, name: str, layouts: Mapping[str, raster.Layout], box_deg
         "geometry": footprint(box_deg),
         "bbox": bbox_of(box_deg),
         "properties": {**time, **described, "title": f"{described['title']}: {name}", **subject, **shape},
-        "links": [_link(rel, "./collection.json") for rel in ("root", "parent", "collection")],
+        "links": [link_to(rel, "./collection.json") for rel in ("root", "parent", "collection")],
         "assets": {},
     }
 
@@ -125,8 +125,8 @@ def collection_of(plan: Plan, box_deg: Box, time: _Json) -> _Json:
             "project": _file(f"../{project_to_pass_on(plan)}", "application/x-qgis-project", "QGIS project"),
         },
         "links": [
-            _link("root", "./collection.json"),
-            *(_link("item", f"./{Path(stac_item_file(name)).name}") for name in stac_items(plan)),
+            link_to("root", "./collection.json"),
+            *(link_to("item", f"./{Path(stac_item_file(name)).name}") for name in stac_items(plan)),
         ],
     }
 
@@ -161,7 +161,8 @@ def _described(plan: Plan) -> _Json:
     return {"title": title, "description": " ".join(text for text in texts if text)}
 
 
-def _link(rel: str, href: str) -> _Json:
+def link_to(rel: str, href: str) -> _Json:
+    """A link of an item or a collection."""
     media = "application/geo+json" if rel == "item" else "application/json"
     return {"rel": rel, "href": href, "type": media}
 

@@ -121,6 +121,13 @@ COMMANDS = {
     "occupancy": Command(
         "occupancy links.csv --results results/tiny/latest", ("--out",), "links.csv", "summary.csv"
     ),
+    "parts": Command("parts tiny.yaml --side-km 50", ("--out",), "register.csv", "tiny-1-1.yaml"),
+    "join": Command(
+        "join results/tiny/latest other/latest",
+        ("--out",),
+        "results/tiny/latest/manifest.json",
+        "joined.json",
+    ),
     "compare": Command(
         "compare results/tiny/latest other/latest", ("--out",), "register.csv", "compare_fixed30.png"
     ),

@@ -77,6 +77,10 @@ class WebLayer(NamedTuple):
         """Archive of the layer's pictures, relative to ``public/web``."""
         return f"tiles/{archive_name(self.raster)}.pmtiles"
 
+    def with_ending(self, ending: str) -> WebLayer:
+        """The layer as a file of another ending."""
+        return self._replace(raster=Path(self.raster).with_suffix(ending).as_posix())
+
 
 class Geography(NamedTuple):
     """Where the territory lies: on the grid (``inside`` [height, width], ``box_px``) and in lon/lat.
@@ -206,12 +210,15 @@ def _classes_of(path: Path, scheme: Scheme) -> tuple[NDArray[np.uint8], list[int
     return classes, np.flatnonzero(number).tolist()
 
 
-def write_numbers(config: Config, public: Path, device: Device, box_deg: Box) -> None:
-    """Write the numbers of all channels of a device; what limits is 255 where that is not public."""
+def write_numbers(config: Config, public: Path, device: Device, box_deg: Box, ending: str) -> None:
+    """Write the numbers of all channels of a device; what limits is 255 where that is not public.
+
+    ``ending``: of the layers.
+    """
     channels = config.channels_of(device)
-    levels = [public / max_eirp_file(config, device, channel) for channel in channels]
+    levels = [(public / max_eirp_file(config, device, channel)).with_suffix(ending) for channel in channels]
     services = [
-        public.parent / found.file
+        (public.parent / found.file).with_suffix(ending)
         for found in published_layers(config, device=device.id)
         if found.layer.family == "limiting_service"
     ]
