@@ -102,14 +102,15 @@ def lower_by_classes(
     place: tuple[NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint8]],
     lengths: NDArray[np.uint8],
     own: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]],
+    least_dbm: np.float32,
     dy: int,
     dx: int,
 ) -> bool:
     """One victim on a tile whose targets have losses of their own; place (dy, dx) as above.
 
-    ``flat``: losses and directions of ``OffsetTables``; ``by_class``: losses, exact_to; ``place``: step,
-    ring, sector of ``PathClasses``, ``lengths`` its row ``inland`` of the victim; ``own``: height, sea, top
-    of ``TileGround``.
+    ``least_dbm``: none of its terms is below. ``flat``: losses and directions of ``OffsetTables``;
+    ``by_class``: losses, exact_to; ``place``: step, ring, sector of ``PathClasses``, ``lengths`` its row
+    ``inland`` of the victim; ``own``: height, sea, top of ``TileGround``.
     """
     (flat_db, direction_deg), (loss_db, exact_to) = flat, by_class
     (steps, ring_at, sector_at), (height, sea, top) = place, own
@@ -118,6 +119,9 @@ def lower_by_classes(
     directed_dbm = permissible_dbm
     for i in range(best_dbm.shape[0]):
         for j in range(best_dbm.shape[1]):
+            so_far_dbm = best_dbm[i, j]
+            if not least_dbm < so_far_dbm:
+                continue
             y, x = y0 + np.uint64(i), x0 + np.uint64(j)
             target = i * best_dbm.shape[1] + j
             away_y, away_x = abs(dy + i - origin), abs(dx + j - origin)
@@ -126,7 +130,6 @@ def lower_by_classes(
             lost_db = loss_db[its, inland, step]
             if its == 0 and step <= exact_to[inland]:
                 lost_db = flat_db[y, x]
-            so_far_dbm = best_dbm[i, j]
             if not permissible_dbm + lost_db < so_far_dbm:
                 continue
             if not np.isnan(azimuth_deg):
@@ -220,13 +223,14 @@ def visit_leaf(
                 exact = top == 0 and exact_to[inland] >= rings.size - 1
                 if nearer_top > 0 or exact_to[inland] < rings.size - 1:
                     nearer_db = floor_db[nearer_top, inland, nearer]
-            if not (level_dbm + least_db) + nearer_db < worst_dbm:
+            least_dbm = (level_dbm + least_db) + nearer_db
+            if not least_dbm < worst_dbm:
                 continue
             dy, dx = tile_y - y + tables.origin, tile_x - x + tables.origin
             if not exact:
                 its = inland_of[seas[y, x]]
                 improved = lower_by_classes(
-                    best_dbm, level_dbm, aim_deg, ant, flat, by_class, place, its, own, dy, dx
+                    best_dbm, level_dbm, aim_deg, ant, flat, by_class, place, its, own, least_dbm, dy, dx
                 )
             elif least_db == most_db:
                 improved = lower_by_constant(best_dbm, level_dbm + least_db, flat_db, dy, dx)

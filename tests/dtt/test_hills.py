@@ -9,7 +9,7 @@ import pytest
 from hills_by_definition import DeviceOnHill, mixed_db, sea_distance_km
 
 from pipeline.dtt.device_ground import GroundClasses
-from pipeline.dtt.min_plus_search import SearchMaps, limiting_victim, min_plus, search_tables
+from pipeline.dtt.min_plus_search import SearchMaps, limiting_victim, min_plus, reach_of, search_tables
 from pipeline.dtt.multiple_interference import InterferenceSources, SourcePaths, add_power
 from pipeline.dtt.path_classes import PixelClasses, level_ground, prepared
 from pipeline.dtt.path_losses import PathReach, path_losses, row_loss_db
@@ -86,9 +86,9 @@ class Case:
             config, self.device, F_MHZ, GRID, self.classes, reach, int(sea_class.min()), coastal=False
         )
 
-    def found_dbm(self, threads: int = 1) -> np.ndarray:
+    def found_dbm(self, threads: int = 1, cap_dbm: float = CAP_DBM) -> np.ndarray:
         """Limits of the search on all pixels."""
-        best = np.full((SIDE, SIDE), CAP_DBM, np.float32)
+        best = np.full((SIDE, SIDE), cap_dbm, np.float32)
         maps = SearchMaps(
             self.azimuth_deg.astype(np.float32), np.ones(best.shape, bool), best, best.astype(np.uint8)
         )
@@ -97,6 +97,27 @@ class Case:
             tables = search_tables(loss_db, paths)
             min_plus(level_dbm, tables, ANTENNA, maps, 1, ground=self.classes.ground, threads=threads)
         return maps.best_dbm
+
+    def found_in_dbm(self, box: tuple[slice, slice], cap_dbm: float) -> tuple[np.ndarray, int]:
+        """The same of a box alone, from the victims of the window within reach of it, and that reach."""
+        best = np.full((SIDE, SIDE), cap_dbm, np.float32)[box]
+        its = np.ones(best.shape, bool), np.ascontiguousarray(best), best.astype(np.uint8)
+        ground = self.classes.ground
+        number = np.ascontiguousarray(ground.number[box])
+        highest, least_dbm = int(ground.height[number.ravel()].max()), float(self.level_dbm.min())
+        for loss_db, paths in ((self.losses.near_db, None), (self.losses.far_db, self.losses.paths)):
+            tables = search_tables(loss_db, paths)
+            reach = reach_of(tables, highest, least_dbm, cap_dbm)
+            window = tuple(slice(max(part.start - reach, 0), part.stop + reach) for part in box)
+            first = box[0].start - window[0].start, box[1].start - window[1].start
+            level_dbm, azimuth_deg, sea = (
+                np.ascontiguousarray(values[window])
+                for values in (self.level_dbm.astype(np.float32), self.azimuth_deg, ground.sea)
+            )
+            maps = SearchMaps(azimuth_deg.astype(np.float32), *its)
+            own = PixelClasses(number, ground.height, sea)
+            min_plus(level_dbm, tables, ANTENNA, maps, 1, ground=own, first=first, threads=1)
+        return its[1], reach
 
     def terrain(self, x_km: np.ndarray, y_km: np.ndarray) -> np.ndarray:
         """Bilinear height at grid km from the centre of pixel (0, 0), exact positions."""
@@ -179,6 +200,19 @@ def test_search_equals_trying_every_victim(repository):
             )
             best = min(best, level_dbm)
         assert best == found_dbm[tuple(place)]
+
+
+def test_limits_of_a_box_are_those_of_the_whole_bit_for_bit(repository):
+    """From the victims within reach of its own heights alone."""
+    for seed in (1, 2):
+        case = Case(seed, repository)
+        whole = case.found_dbm(cap_dbm=-10.0)
+        for row, col in ((0, 0), (13, 40), (50, 52)):
+            box = np.s_[row : row + 9, col : col + 18]
+            found, reach = case.found_in_dbm(box, cap_dbm=-10.0)
+            assert found.tobytes() == np.ascontiguousarray(whole[box]).tobytes()
+            assert 2 < reach < 30
+            assert (found < -10.0).any()
 
 
 def test_flat_terrain_gives_the_flat_limits_bit_for_bit(repository):

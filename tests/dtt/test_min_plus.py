@@ -117,6 +117,41 @@ def test_min_plus_on_random_maps_equals_brute_force(first: int) -> None:
         np.testing.assert_array_equal(found_label, expected_label, err_msg=f"seed {seed}")
 
 
+def test_targets_of_a_part_of_the_window_equal_brute_force() -> None:
+    """Targets, limits and labels of a box alone; victims all around it."""
+    for seed in range(40):
+        case = _random_case(seed)
+        expected_db, expected_label = brute_force(**case)
+        height, width = case["targets"].shape
+        rng = np.random.default_rng(seed)
+        top, left = int(rng.integers(height)), int(rng.integers(width))
+        box = np.s_[top : int(rng.integers(top, height)) + 1, left : int(rng.integers(left, width)) + 1]
+        its = [np.ascontiguousarray(case[name][box]) for name in ("targets", "best_db", "label")]
+        maps = search.SearchMaps(case["azimuth_deg"], *its)
+        tables = search.search_tables(case["loss_db"])
+        first = (top, left)
+        search.min_plus(case["allowed_db"], tables, case["discrimination"], maps, 8, first=first, threads=2)
+        np.testing.assert_allclose(maps.best_dbm, expected_db[box], atol=1e-4, rtol=0, err_msg=f"seed {seed}")
+        np.testing.assert_array_equal(maps.label, expected_label[box], err_msg=f"seed {seed}")
+
+
+def test_targets_beyond_the_window_are_refused() -> None:
+    case = _single({}, 0.0)
+    maps = search.SearchMaps(case["azimuth_deg"], case["targets"], case["best_db"], case["label"])
+    tables = search.search_tables(case["loss_db"])
+    with pytest.raises(ValueError, match="within the window"):
+        search.min_plus(case["allowed_db"], tables, BAND_V, maps, 1, first=(1, 0), threads=1)
+
+
+def test_reach_ends_where_no_victim_lowers_a_limit() -> None:
+    """By hand: 10 dB a pixel; a level of 20 dBm lowers limits of 57 dBm as far as losses are below 37 dB."""
+    loss = 10.0 * np.maximum(*np.mgrid[:9, :9]).astype(np.float32)
+    tables = search.search_tables(loss)
+    assert search.reach_of(tables, 0, np.nan, CAP_DB) == 8
+    assert search.reach_of(tables, 0, 20.0, CAP_DB) == 3
+    assert search.reach_of(tables, 0, 60.0, CAP_DB) == 1
+
+
 @pytest.mark.parametrize("azimuth_kind", ["to_mast", "mixed"])
 def test_min_plus_with_nodes_of_all_levels_equals_brute_force(azimuth_kind: str) -> None:
     """A coverage disc and a few strays on 500 x 700 pixels: limits often come from far across the disc."""
