@@ -293,6 +293,7 @@ _ROWS = (
         name="reception",
         title="layers of DTT reception",
         module="pipeline.publish.job_reception",
+        threads="all",
         settings=("channels.plan", "coverage", "propagation.coverage_model", "notice"),
         values=("code",),
     ),
