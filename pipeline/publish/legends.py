@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.grid import raster
+from pipeline.grid.grid import strips_of_rows
 from pipeline.layers import LAYERS
 from pipeline.publish.qgis.qml import Legend, categories, legend_of
 from pipeline.publish.styles import Scheme
@@ -52,16 +52,20 @@ def legend_of_parts(builds: Sequence[Path], file: str, band: int, family: str, s
 
 def _names(build: Path, file: str, band: int, family: str, schemes: _Schemes) -> dict[int, str]:
     """Names of the raw values that occur in a band, without nodata."""
-    layout = raster.read_layout(build / file)
-    found = _occurring(raster.read(build / file, bands=[layout.band_names[band - 1]]).values)
+    nodata = raster.read_layout(build / file).nodata
     name = _namer(build, file, band, family, schemes)
-    return {int(value): name(int(value)) for value in found if value != layout.nodata}
+    return {value: name(value) for value in _occurring(build / file, band) if value != nodata}
 
 
-def _occurring(values: NDArray[Any]) -> NDArray[Any]:
-    """Values that occur in a raster [y, x], ascending; nearly all pixels are as the one to their left."""
-    changed = values[:, 1:] != values[:, :-1]
-    return np.unique(np.concatenate([values[:, 0], values[:, 1:][changed]]))
+def _occurring(path: Path, band: int) -> list[int]:
+    """Values that occur in a band, ascending; nearly all pixels are as the one to their left."""
+    found = set[int]()
+    with raster.reading(path) as opened:
+        for rows in strips_of_rows(0, opened.grid.height):
+            (values,) = raster.read_window(opened, rows, slice(0, opened.grid.width), bands=[band - 1])
+            changed = values[:, 1:] != values[:, :-1]
+            found.update(np.unique(np.concatenate([values[:, 0], values[:, 1:][changed]])).tolist())
+    return sorted(found)
 
 
 def _namer(build: Path, file: str, band: int, family: str, schemes: _Schemes) -> _Namer:

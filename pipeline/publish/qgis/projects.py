@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.grid import raster
-from pipeline.grid.grid import Box, Grid
+from pipeline.grid.grid import Box
 from pipeline.grid.layer_files import layer_file
 from pipeline.plan.plan import Plan
 from pipeline.plan.run_files import (
@@ -37,6 +38,7 @@ from pipeline.publish.qgis.project import Labels, Node, Project, RasterLayer, Sy
 from pipeline.publish.qgis.qml import Legend
 from pipeline.publish.styles import Scheme
 from pipeline.publish.web.place import box_of_pixels
+from pipeline.territory.masks import window_of
 
 # Buffer around the territory when a project opens, as a fraction of its size.
 _BUFFER_FRACTION = 0.04
@@ -100,15 +102,15 @@ def _abstract_of(plan: Plan) -> str:
 
 def territory_view(path: Path) -> TerritoryView:
     """Box around the pixels of a layer that are not outside."""
-    layer = raster.read(path)
-    grid: Grid = layer.attrs["grid"]
-    inside = layer.values != layer.attrs["nodata"]
-    rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    if not rows.size:
-        rows, cols = np.arange(grid.height), np.arange(grid.width)
-    box_px = (float(cols[0]), float(rows[0]), float(cols[-1] + 1), float(rows[-1] + 1))
-    box_m = grid.box_m(slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1))
-    return TerritoryView(grid.crs, grid.resolution_m, box_m, box_of_pixels(grid, box_px))
+    with raster.reading(path) as opened:
+        grid, every = opened.grid, slice(0, opened.grid.width)
+
+        def inside(rows: slice) -> NDArray[np.bool_]:
+            return np.asarray(raster.read_window(opened, rows, every)[0] != opened.layout.nodata)
+
+        rows, cols = window_of(inside, grid.shape) or (slice(0, grid.height), every)
+    box_px = (float(cols.start), float(rows.start), float(cols.stop), float(rows.stop))
+    return TerritoryView(grid.crs, grid.resolution_m, grid.box_m(rows, cols), box_of_pixels(grid, box_px))
 
 
 def _with_buffer(box_m: Box) -> Box:
