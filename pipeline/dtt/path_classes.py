@@ -210,10 +210,6 @@ def cell_at(paths: PathClasses, dy: int, dx: int) -> int:
     return paths.sector_at[dy + m, dx + m] * paths.rings + paths.ring_at[abs(dy), abs(dx)]
 
 
-# The kernels of the search take arrays, not tuples of them: each array of a tuple would be counted as in use
-# and released again at every call, which took four fifths of the time.
-
-
 @borrowing
 def sectors_between(sectors: int, first_deg: np.float32, last_deg: np.float32) -> tuple[int, int]:
     """First and last sector towards victims from where a tile lies in the directions first..last, clockwise.
