@@ -197,12 +197,12 @@ class TileSearch:
             number, height = np.full(targets.shape, -1, np.int32), np.zeros((1, 1), np.uint8)
         else:
             number = (np.cumsum(targets, dtype=np.int32) - 1).reshape(targets.shape)
-        ground, maps = PixelClasses(number, height, places.sea_of(box)), []
+        ground, highest, maps = PixelClasses(number, height, places.sea_of(box)), int(height.max()), []
         for one in self._searches:
             best_dbm = np.full(targets.shape, np.float32(one.band.unconstrained_dbm), np.float32)
             label = np.full(targets.shape, np.uint8(VictimLabel.NONE), np.uint8)
             for search in one.searches:
-                self._lower(search, box, places, targets, ground, best_dbm, label)
+                self._lower(search, box, places, targets, ground, highest, best_dbm, label)
             maps.append((best_dbm, label))
         return TileLimits(box, *(np.stack(part) for part in zip(*maps, strict=True)))
 
@@ -213,13 +213,16 @@ class TileSearch:
         places: GroundPlaces,
         targets: NDArray[np.bool_],
         ground: PixelClasses,
+        highest: int,
         best_dbm: NDArray[np.float32],
         label: NDArray[np.uint8],
     ) -> None:
-        """One search on the window within reach of the targets; the maps are those of the box."""
+        """One search on the window within reach of the targets; the maps are those of the box.
+
+        ``highest`` class of the targets.
+        """
         worst_dbm = float(best_dbm.max(where=targets, initial=-math.inf))
-        highest, level_dbm = int(ground.height.max()), search.chosen.level_dbm
-        window = self._grown(box, reach_of(search.tables, highest, level_dbm, worst_dbm))
+        window = self._grown(box, reach_of(search.tables, highest, search.chosen.level_dbm, worst_dbm))
         shape = window.shape
         level_dbm, azimuth_deg = (self._room.of(name, np.float32, shape) for name in ("level", "azimuth"))
         if not self._victims.put(search.chosen, window, level_dbm, azimuth_deg):
@@ -233,7 +236,7 @@ class TileSearch:
             self._discrimination,
             SearchMaps(azimuth_deg, targets, best_dbm, label),
             search.label,
-            ground=PixelClasses(ground.number, ground.height, sea),
+            ground=ground._replace(sea=sea),
             first=(box.rows.start - window.rows.start, box.cols.start - window.cols.start),
             threads=self._threads,
         )

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import TILE_PX, Layout, tags_of_file
-from pipeline.grid.stacks import GDAL_TYPES
+from pipeline.grid.stacks import gdal_type, vrt_band, vrt_root
 
 
 class MosaicPiece(NamedTuple):
@@ -34,30 +34,16 @@ def mosaic_text(pieces: Sequence[MosaicPiece], grid: Grid, layout: Layout, folde
     ``layout``: labels of the whole, with the bands, the type and the nodata value of each file; its size and
     place do not count. Where two pieces have a value in one pixel, the later one is shown.
     """
-    root = ET.Element("VRTDataset", rasterXSize=str(grid.width), rasterYSize=str(grid.height))
-    ET.SubElement(root, "SRS").text = grid.crs
-    ET.SubElement(root, "GeoTransform").text = ", ".join(repr(float(v)) for v in grid.transform.to_gdal())
+    root = vrt_root(grid)
     tags = ET.SubElement(root, "Metadata")
     for name, text in tags_of_file(layout).items():
         ET.SubElement(tags, "MDI", key=name).text = text
-    for number in range(1, len(layout.band_names) + 1):
-        band = _band(root, number, layout)
+    for number, labels in enumerate(zip(layout.band_names, layout.units, strict=True), 1):
+        band = vrt_band(root, number, layout, *labels)
         for piece in pieces:
             _add_piece(band, number, piece, grid, layout, folder)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode") + "\n"
-
-
-def _band(root: ET.Element, number: int, layout: Layout) -> ET.Element:
-    """A band with its labels, without sources."""
-    band = ET.SubElement(root, "VRTRasterBand", dataType=_type_name(layout), band=str(number))
-    ET.SubElement(band, "Description").text = layout.band_names[number - 1]
-    if layout.nodata is not None:
-        ET.SubElement(band, "NoDataValue").text = str(layout.nodata)
-    ET.SubElement(band, "UnitType").text = layout.units[number - 1]
-    ET.SubElement(band, "Offset").text = "0"
-    ET.SubElement(band, "Scale").text = repr(layout.scale_factor)
-    return band
 
 
 def _add_piece(
@@ -73,7 +59,7 @@ def _add_piece(
         "SourceProperties",
         RasterXSize=str(piece.grid.width),
         RasterYSize=str(piece.grid.height),
-        DataType=_type_name(layout),
+        DataType=gdal_type(layout),
         BlockXSize=str(TILE_PX),
         BlockYSize=str(TILE_PX),
     )
@@ -84,7 +70,3 @@ def _add_piece(
         ET.SubElement(source, tag, {key: str(value) for key, value in (place | size).items()})
     if layout.nodata is not None:
         ET.SubElement(source, "NODATA").text = str(layout.nodata)
-
-
-def _type_name(layout: Layout) -> str:
-    return GDAL_TYPES.get(layout.dtype, layout.dtype.capitalize())

@@ -26,7 +26,7 @@ from pipeline.plan.published_layers import LayerFile, published_layers
 from pipeline.publish.manifest_changes import changed_inputs
 from pipeline.publish.release import MANIFEST
 from pipeline.query.results import Run, config_of, published_file, read_public_run, read_run
-from pipeline.territory.masks import window_of
+from pipeline.territory.rasters import window_with_values
 
 # Jobs whose rasters have values on the land of the territory, which mean the same in every part. Coordination
 # numbers pairs and administrations run by run; point queries are answered from the runs.
@@ -224,13 +224,7 @@ def _layers_of(config: Config, runs: Sequence[Run]) -> Iterator[LayerFile]:
 def _part_of(run: Run, file: str) -> JoinedPart:
     """A run with the window of its land: where its maximum e.i.r.p. is not nodata."""
     with raster.reading(run.folder / file) as opened:
-        every, nodata = slice(0, opened.grid.width), opened.layout.nodata
-
-        def marked(rows: slice) -> NDArray[np.bool_]:
-            found: NDArray[np.bool_] = raster.read_window(opened, rows, every)[0] != nodata
-            return found
-
-        window = window_of(marked, opened.grid.shape)
+        window = window_with_values(opened)
     if window is None:
         raise InputError("has no land", file=run.folder / file)
     return JoinedPart(run, opened.grid, *window)

@@ -2,7 +2,7 @@
 
 The files differ in ``name`` and ``territory.bbox_deg`` alone. Land of the own country beyond a box is
 protected as within it, and each part has a margin of its own, so that every pixel gets what the whole would
-give it; ``channelmaps join`` shows the runs as one map.
+give it; over hills nearly (docs/parts.md). ``channelmaps join`` shows the runs as one map.
 """
 
 from __future__ import annotations

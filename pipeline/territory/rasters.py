@@ -19,7 +19,7 @@ from pipeline.errors import InputError
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid.grid import Box, Grid, checked_crs, make_grid
 from pipeline.grid.polygons import Boundaries, box_boundaries, project, read_boundaries
-from pipeline.grid.raster import layout_on, make_array, read_window, reading, write_blocks
+from pipeline.grid.raster import Opened, layout_on, make_array, read_window, reading, write_blocks
 from pipeline.grid.repair import Repair
 from pipeline.reference.ratio_tables import ModeKey
 from pipeline.territory.codes import SURFACE_NAMES
@@ -217,6 +217,16 @@ def grid_of(config: Config, boundaries: Boundaries, around_m: float) -> Grid:
     checked_crs(settings.crs, file=name)
     bounds_m = project([boundaries.territory], settings.crs)[0].bounds
     return make_grid(settings.crs, settings.resolution_m, bounds_m, around_m, file=name)
+
+
+def window_with_values(opened: Opened) -> tuple[slice, slice] | None:
+    """Rows and columns that just hold what is not nodata in the first band of a file; None without any."""
+
+    def inside(rows: slice) -> NDArray[np.bool_]:
+        values = read_window(opened, rows, slice(0, opened.grid.width), bands=[0])[0]
+        return np.asarray(values != opened.layout.nodata)
+
+    return window_of(inside, opened.grid.shape)
 
 
 def read_people(settings: Population, grid: Grid) -> xr.DataArray | list[Settlement]:

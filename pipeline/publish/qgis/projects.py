@@ -10,9 +10,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pipeline.grid import raster
 from pipeline.grid.grid import Box
 from pipeline.grid.layer_files import layer_file
@@ -38,7 +35,7 @@ from pipeline.publish.qgis.project import Labels, Node, Project, RasterLayer, Sy
 from pipeline.publish.qgis.qml import Legend
 from pipeline.publish.styles import Scheme
 from pipeline.publish.web.place import box_of_pixels
-from pipeline.territory.masks import window_of
+from pipeline.territory.rasters import window_with_values
 
 # Buffer around the territory when a project opens, as a fraction of its size.
 _BUFFER_FRACTION = 0.04
@@ -103,12 +100,8 @@ def _abstract_of(plan: Plan) -> str:
 def territory_view(path: Path) -> TerritoryView:
     """Box around the pixels of a layer that are not outside."""
     with raster.reading(path) as opened:
-        grid, every = opened.grid, slice(0, opened.grid.width)
-
-        def inside(rows: slice) -> NDArray[np.bool_]:
-            return np.asarray(raster.read_window(opened, rows, every)[0] != opened.layout.nodata)
-
-        rows, cols = window_of(inside, grid.shape) or (slice(0, grid.height), every)
+        grid = opened.grid
+        rows, cols = window_with_values(opened) or (slice(0, grid.height), slice(0, grid.width))
     box_px = (float(cols.start), float(rows.start), float(cols.stop), float(rows.stop))
     return TerritoryView(grid.crs, grid.resolution_m, grid.box_m(rows, cols), box_of_pixels(grid, box_px))
 
