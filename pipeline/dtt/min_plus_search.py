@@ -23,7 +23,9 @@ from pipeline.dtt.path_classes import (
     adjacent_loss_db,
     fill_tile_ground,
     flat_paths,
+    look_toward,
     level_ground,
+    look_toward,
     path_db,
     prepared,
     sectors_between,
@@ -125,9 +127,9 @@ def _open_node(
     """
     row_of, any_dbm, directed_dbm = tree.row, tree.any_dbm, tree.directed_dbm
     flat_floor_db, direction_deg, reach = tables.floor_db, tables.direction_deg, tables.reach
-    floor_db, steps, rings, tops, highest = paths.floor_db, paths.step, paths.ring, ground.top, ground.highest
-    tile_inland, inland, used = ground.inland, ground.nearest[1], paths.used
-    exact = not used or paths.exact_to[inland] >= rings.size - 1
+    floor_db, steps, rings, tops = paths.floor_db, paths.step, paths.ring, ground.top
+    inland_of, exact_to, nearest_sea, used = paths.inland, paths.exact_to, ground.nearest_sea[0], paths.used
+    exact, inland, lengths = True, np.uint8(0), inland_of[0]
     start, across, side = tree.start[level], tree.width[level], LEAF_PX << level
     for i in range(max(ys[0], 0), min(ys[1], tree.height[level])):
         for j in range(max(xs[0], 0), min(xs[1], across)):
@@ -139,6 +141,9 @@ def _open_node(
                 continue
             least_db, step, top = flat_floor_db[away_y, away_x], 0, 0
             if used:
+                lengths = inland_of[tree.sea[row]]
+                inland = lengths[nearest_sea]
+                exact = exact_to[inland] >= rings.size - 1
                 step = int(np.int64(steps[away_y, away_x]))
                 top = int(np.int64(tops[paths.sectors, rings[step]]))
                 if top > 0 or not exact:
@@ -158,10 +163,10 @@ def _open_node(
                 bound_dbm = level_dbm + least_db
                 if not bound_dbm < worst_dbm:
                     continue
-                if used and not level_dbm < tolerated_dbm(
-                    floor_db, highest, tile_inland, best_dbm, rings[step], step, first, last
-                ):
-                    continue
+                if used:
+                    look_toward(ground, rings[step], first, last)
+                    if not level_dbm < tolerated_dbm(floor_db, ground, lengths, best_dbm, step):
+                        continue
             size = _push(keys, nodes, size, bound_dbm, (level << LEVEL_SHIFT) | (i << Y_SHIFT) | j)
     return size
 
@@ -254,8 +259,9 @@ def _search_rows(
                 size = _drop_first(keys, nodes, size)
                 level, i, j = node >> LEVEL_SHIFT, (node >> Y_SHIFT) & X_MASK, node & X_MASK
                 if level == 0:
+                    sea = tree.sea[tree.row[i * tree.width[0] + j]]
                     worst_dbm = visit_leaf(
-                        maps, ant, tables, paths, ground, i, j, tile_y, tile_x, best_dbm, worst_dbm
+                        maps, ant, tables, paths, ground, sea, i, j, tile_y, tile_x, best_dbm, worst_dbm
                     )
                 else:
                     below_y, below_x = (2 * i, 2 * i + 2), (2 * j, 2 * j + 2)
@@ -357,9 +363,9 @@ def min_plus(
     ant = bt419(discrimination)
     _check(permissible_dbm, maps, first)
     offsets, by_class, tile_px = tables
-    tree = build_tree(permissible_dbm, maps.azimuth_deg, ant, threads)
     capacity = _heap_capacity(offsets.reach, tile_px)
     ground = ground or level_ground(permissible_dbm.shape)
+    tree = build_tree(permissible_dbm, maps.azimuth_deg, ground.sea, ant, threads)
     found = SearchState(permissible_dbm, *maps, ground, first)
 
     def search(top: int, bottom: int) -> None:

@@ -32,7 +32,7 @@ class PathClasses(NamedTuple):
     ``inland`` uint8[victim, target]: length of land by the two classes of distance from the sea, ascending.
     ``adjacent_db`` float32[class, inland] the losses where the squares are adjacent, whose step is
     ``adjacent``. ``ring`` int64[step] the nearest ring of a step. ``step`` uint16, ``ring_at`` uint8[n, n] by
-    (|dy|, |dx|); ``sector_at`` uint8[2 m + 1, 2 m + 1] by (dy + m, dx + m), target less victim: the sector in
+    (|dy|, |dx|), ``step_to`` uint16[n, 2 m + 1] the former by (|dy|, dx + m); ``sector_at`` uint8[2 m + 1, 2 m + 1] by (dy + m, dx + m), target less victim: the sector in
     which the target sees the victim. A cell is sector * rings + ring.
     """
 
@@ -48,6 +48,7 @@ class PathClasses(NamedTuple):
     sectors: int
     rings: int
     step: NDArray[np.uint16]
+    step_to: NDArray[np.uint16]
     ring_at: NDArray[np.uint8]
     sector_at: NDArray[np.uint8]
 
@@ -69,16 +70,19 @@ class TileGround(NamedTuple):
 
     Targets are counted row by row. ``height`` uint8[cell, target]; ``highest`` uint8[sectors + 1, ring,
     target] largest class in a sector from a ring on, the last sector that of all; ``top`` uint8[sectors + 1,
-    ring] the same of all targets; ``sea`` uint8[target]; ``inland`` int64[target] index of the least length
-    of land towards any victim; ``nearest`` int64[2] the smallest of ``sea`` and of ``inland``.
+    ring] the same of all targets; ``sea`` uint8[target], ``nearest_sea`` int64[1] the smallest of them.
+    Scratch: ``toward`` int64[target] largest class in the sectors of the node at hand, ``level_dbm``
+    float32[8] levels of a row of a leaf, ``least_dbm`` float32[target] bounds of the terms of a victim.
     """
 
     height: NDArray[np.uint8]
     highest: NDArray[np.uint8]
     top: NDArray[np.uint8]
     sea: NDArray[np.uint8]
-    inland: NDArray[np.int64]
-    nearest: NDArray[np.int64]
+    nearest_sea: NDArray[np.int64]
+    toward: NDArray[np.int64]
+    level_dbm: NDArray[np.float32]
+    least_dbm: NDArray[np.float32]
 
 
 def flat_paths() -> PathClasses:
@@ -98,6 +102,7 @@ def flat_paths() -> PathClasses:
         sectors=1,
         rings=1,
         step=place.astype(np.uint16),
+        step_to=place.astype(np.uint16),
         ring_at=place,
         sector_at=place,
     )
@@ -121,7 +126,8 @@ def prepared(paths: PathClasses, origin: int) -> PathClasses:
     step = np.pad(paths.step, (0, more), constant_values=beyond)
     step[:2, :2] = beyond + 1  # adjacent pixels are no part of the search
     ring_at = np.pad(paths.ring_at, (0, more), mode="edge")
-    return paths._replace(step=step, ring_at=ring_at, sector_at=sector_table(origin, paths.sectors))
+    step_to = np.concatenate([step[:, :0:-1], step], axis=1)
+    return paths._replace(step=step, step_to=step_to, ring_at=ring_at, sector_at=sector_table(origin, paths.sectors))
 
 
 @lru_cache(maxsize=2)
@@ -141,8 +147,10 @@ def tile_ground(paths: PathClasses, tile_px: tuple[int, int]) -> TileGround:
         np.zeros((paths.sectors + 1, paths.rings, targets), np.uint8),
         np.zeros((paths.sectors + 1, paths.rings), np.uint8),
         np.zeros(targets, np.uint8),
+        np.zeros(1, np.int64),
         np.zeros(targets, np.int64),
-        np.zeros(2, np.int64),
+        np.zeros(8, np.float32),
+        np.zeros(targets, np.float32),
     )
 
 
@@ -160,23 +168,21 @@ def fill_tile_ground(
 
     ``first``: row and column in ``ground.sea`` of the first pixel of ``ground.number``.
     """
-    height, highest, top, sea, inland = tile.height, tile.highest, tile.top, tile.sea, tile.inland
+    height, highest, top, sea = tile.height, tile.highest, tile.top, tile.sea
     numbers, heights, seas = ground.number, ground.height, ground.sea
     sectors, rings = top.shape[0] - 1, top.shape[1]
     width, targets = best_dbm.shape[1], sea.size
-    lengths, level = paths.inland[paths.nearest_sea], np.uint8(0)
-    nearest_sea, nearest_inland = 255, 255
+    level, nearest_sea = np.uint8(0), 255
     for n in range(targets):
         y, x = tile_y + n // width, tile_x + n % width
         row = -1
         if best_dbm[n // width, n % width] != -np.inf:
             sea[n] = seas[y, x]
-            inland[n] = lengths[sea[n]]
-            nearest_sea, nearest_inland = min(nearest_sea, sea[n]), min(nearest_inland, inland[n])
+            nearest_sea = min(nearest_sea, sea[n])
             row = numbers[y - first[0], x - first[1]]
         for cell in range(sectors * rings):
             height[cell, n] = heights[row, cell] if row >= 0 else level
-    tile.nearest[0], tile.nearest[1] = nearest_sea, nearest_inland
+    tile.nearest_sea[0] = nearest_sea
     for ring in range(rings - 1, -1, -1):
         for n in range(targets):
             highest[sectors, ring, n] = highest[sectors, ring + 1, n] if ring + 1 < rings else level
@@ -225,29 +231,34 @@ def sectors_between(sectors: int, first_deg: np.float32, last_deg: np.float32) -
 
 
 @borrowing
+def look_toward(tile: TileGround, ring: int, first: int, last: int) -> None:
+    """Largest class of each target in the sectors first..last, clockwise, from a ring on."""
+    highest, toward = tile.highest, tile.toward
+    sectors = highest.shape[0] - 1
+    for n in range(toward.size):
+        toward[n] = highest[first, ring, n]
+    while first != last:
+        first = first + 1 if first + 1 < sectors else 0
+        for n in range(toward.size):
+            toward[n] = max(toward[n], np.int64(highest[first, ring, n]))
+
+
+@borrowing
 def tolerated_dbm(
     floor_db: NDArray[np.float32],
-    highest: NDArray[np.uint8],
-    inland: NDArray[np.int64],
+    tile: TileGround,
+    inland: NDArray[np.uint8],
     best_dbm: NDArray[np.float32],
-    ring: int,
     step: int,
-    first: int,
-    last: int,
 ) -> np.float32:
-    """Level from which on no victim in the sectors first..last, at a step or beyond, lowers any target.
+    """Level from which on no victim at a step or beyond, where the targets look, lowers any of them.
 
     What a target's best value is above the smallest loss of its own class there; rounding is allowed for.
+    ``inland``: length of land by the class of the target, of the victims nearest to the sea.
     """
-    sectors, width = highest.shape[0] - 1, best_dbm.shape[1]
-    most_dbm = -np.float32(np.inf)
-    for n in range(inland.size):
-        height = highest[first, ring, n]
-        sector = first
-        while sector != last:
-            sector = sector + 1 if sector + 1 < sectors else 0
-            height = max(height, highest[sector, ring, n])
-        most_dbm = max(most_dbm, best_dbm[n // width, n % width] - floor_db[height, inland[n], step])
+    toward, sea, width, most_dbm = tile.toward, tile.sea, best_dbm.shape[1], -np.float32(np.inf)
+    for n in range(toward.size):
+        most_dbm = max(most_dbm, best_dbm[n // width, n % width] - floor_db[toward[n], inland[sea[n]], step])
     return most_dbm + _ROUNDING_DB
 
 

@@ -152,6 +152,7 @@ def path_losses(
         sectors=classes.rings.sectors,
         rings=classes.rings.rings,
         step=steps.of(distance_km),
+        step_to=np.zeros((1, 1), np.uint16),
         ring_at=np.digitize(distance_km, classes.rings.edges_km).astype(np.uint8),
         sector_at=np.zeros((1, 1), np.uint8),
     )

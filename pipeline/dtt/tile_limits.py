@@ -16,6 +16,7 @@ from pipeline.dtt.path_classes import (
     PathClasses,
     PixelClasses,
     TileGround,
+    look_toward,
     sectors_between,
     tolerated_dbm,
     top_class,
@@ -25,6 +26,7 @@ from pipeline.dtt.victim_tree import (
     HALF_TURN_DEG,
     INF,
     LEAF_PX,
+    MARGIN_DEG,
     ZERO,
     OffsetTables,
     apart,
@@ -92,6 +94,41 @@ def lower_by_victim(
 
 
 @borrowing
+def may_lower(
+    best_dbm: NDArray[np.float32],
+    permissible_dbm: np.float32,
+    azimuth_deg: np.float32,
+    ant: Bt419,
+    direction_deg: NDArray[np.float32],
+    step_to: NDArray[np.uint16],
+    floor_db: NDArray[np.float32],
+    tile: TileGround,
+    inland: int,
+    dy: int,
+    dx: int,
+) -> bool:
+    """False where no term of the victim is below the best value, by the class of each target toward it.
+
+    Without a branch, so that the vector units compute many targets at once.
+    """
+    toward, terms_dbm, width, length = tile.toward, tile.least_dbm, best_dbm.shape[1], np.uint64(inland)
+    y0, x0, origin = np.uint64(dy), np.uint64(dx), direction_deg.shape[0] // 2
+    aim_deg = azimuth_deg if azimuth_deg == azimuth_deg else ZERO
+    most_db = ant.max_db if azimuth_deg == azimuth_deg else ZERO
+    found = 0
+    for i in range(best_dbm.shape[0]):
+        y, away_y = y0 + np.uint64(i), np.uint64(abs(dy + i - origin))
+        for j in range(width):
+            x, n = x0 + np.uint64(j), np.uint64(i * width + j)
+            off_db = min(bt419_db(ant, off_axis_deg(aim_deg, direction_deg[y, x])), most_db)
+            least_db = floor_db[np.uint64(toward[n]), length, np.uint64(step_to[away_y, x])]
+            least_dbm = (permissible_dbm + off_db) + least_db
+            terms_dbm[n] = least_dbm
+            found |= 1 if least_dbm < best_dbm[i, j] else 0
+    return found != 0
+
+
+@borrowing
 def lower_by_classes(
     best_dbm: NDArray[np.float32],
     permissible_dbm: np.float32,
@@ -102,13 +139,13 @@ def lower_by_classes(
     place: tuple[NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint8]],
     lengths: NDArray[np.uint8],
     own: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]],
-    least_dbm: np.float32,
+    least_dbm: NDArray[np.float32],
     dy: int,
     dx: int,
 ) -> bool:
     """One victim on a tile whose targets have losses of their own; place (dy, dx) as above.
 
-    ``least_dbm``: none of its terms is below. ``flat``: losses and directions of ``OffsetTables``;
+    ``least_dbm`` float32[target]: its terms are not below. ``flat``: losses and directions of ``OffsetTables``;
     ``by_class``: losses, exact_to; ``place``: step, ring, sector of ``PathClasses``, ``lengths`` its row
     ``inland`` of the victim; ``own``: height, sea, top of ``TileGround``.
     """
@@ -119,11 +156,10 @@ def lower_by_classes(
     directed_dbm = permissible_dbm
     for i in range(best_dbm.shape[0]):
         for j in range(best_dbm.shape[1]):
-            so_far_dbm = best_dbm[i, j]
-            if not least_dbm < so_far_dbm:
+            so_far_dbm, target = best_dbm[i, j], i * best_dbm.shape[1] + j
+            if not least_dbm[target] < so_far_dbm:
                 continue
             y, x = y0 + np.uint64(i), x0 + np.uint64(j)
-            target = i * best_dbm.shape[1] + j
             away_y, away_x = abs(dy + i - origin), abs(dx + j - origin)
             step, inland = steps[away_y, away_x], lengths[sea[target]]
             its = height[sector_at[y, x] * rings + ring_at[away_y, away_x], target]
@@ -169,12 +205,30 @@ def _directions_between(
 
 
 @borrowing
+def directed_levels(
+    levels_dbm: NDArray[np.float32],
+    azimuths_deg: NDArray[np.float32],
+    ant: Bt419,
+    centre_deg: np.float32,
+    half_deg: np.float32,
+    bounds_dbm: NDArray[np.float32],
+) -> None:
+    """Levels of a row of victims plus their smallest discrimination in the directions centre +- half."""
+    for k in range(levels_dbm.size):
+        n = np.uint64(k)
+        off_deg = off_axis_deg(normal_azimuth_deg(azimuths_deg[n]), centre_deg)
+        # Not a number, of a receiver without directivity, gives 0 dB.
+        bounds_dbm[n] = levels_dbm[n] + bt419_db(ant, off_deg - half_deg - MARGIN_DEG)
+
+
+@borrowing
 def visit_leaf(
     maps: SearchState,
     ant: Bt419,
     tables: OffsetTables,
     paths: PathClasses,
     tile: TileGround,
+    leaf_sea: int,
     leaf_y: int,
     leaf_x: int,
     tile_y: int,
@@ -186,7 +240,7 @@ def visit_leaf(
     levels_dbm, azimuths_deg, seas = maps.permissible_dbm, maps.azimuth_deg, maps.ground.sea
     flat_db, direction_deg, flat_floor_db = tables.loss_db, tables.direction_deg, tables.floor_db
     floor_db, steps, rings, inland_of = paths.floor_db, paths.step, paths.ring, paths.inland
-    exact_to, tops, highest, lengths = paths.exact_to, tile.top, tile.highest, tile.inland
+    exact_to, tops, lengths = paths.exact_to, tile.top, inland_of[leaf_sea]
     flat, by_class = (flat_db, direction_deg), (paths.loss_db, exact_to)
     place, own = (steps, paths.ring_at, paths.sector_at), (tile.height, tile.sea, tops)
     y0, x0 = leaf_y * LEAF_PX, leaf_x * LEAF_PX
@@ -196,49 +250,53 @@ def visit_leaf(
     away_y, away_x = apart(span_y[0], span_y[1]), apart(span_x[0], span_x[1])
     between_deg = _directions_between(direction_deg, tables.reach, span_y, span_x)
     first, last = sectors_between(paths.sectors, between_deg[0], between_deg[1])
-    top, step, tolerated, inland, exact = 0, 0, INF, 0, True
+    top, step, tolerated, nearest, inland, by_floor, exact = 0, 0, INF, np.uint8(0), 0, False, True
+    bounds = tile.level_dbm
     least_loss_db = flat_floor_db[away_y, away_x]
     if paths.used:
-        step, inland = int(np.int64(steps[away_y, away_x])), tile.nearest[1]
+        step, nearest = int(np.int64(steps[away_y, away_x])), lengths[tile.nearest_sea[0]]
         top = int(np.int64(top_class(tops, rings[step], first, last)))
-        tolerated = tolerated_dbm(floor_db, highest, lengths, best_dbm, rings[step], step, first, last)
-        if top > 0 or exact_to[inland] < rings.size - 1:
-            least_loss_db = floor_db[top, inland, step]
+        look_toward(tile, rings[step], first, last)
+        tolerated = tolerated_dbm(floor_db, tile, lengths, best_dbm, step)
+        by_floor = top > 0 or exact_to[nearest] < rings.size - 1
+        if by_floor:
+            least_loss_db = floor_db[top, nearest, step]
     for y in range(y0, y1):
+        directed_levels(levels_dbm[y, x0:x1], azimuths_deg[y, x0:x1], ant, between_deg[2], between_deg[3], bounds)
         for x in range(x0, x1):
-            level_dbm = levels_dbm[y, x]
-            if not (level_dbm + least_loss_db < worst_dbm and level_dbm < tolerated):
+            level_dbm, bound_dbm = levels_dbm[y, x], bounds[x - x0]
+            if not (bound_dbm < tolerated and bound_dbm + least_loss_db < worst_dbm):
                 continue
             away_y, away_x = apart(tile_y - y, below - y), apart(tile_x - x, right - x)
             if away_y > tables.reach or away_x > tables.reach:
                 continue
-            aim_deg = normal_azimuth_deg(azimuths_deg[y, x])
-            least_db, most_db = smallest_and_largest_db(ant, aim_deg, between_deg[2], between_deg[3])
-            if not level_dbm + least_db < tolerated:
-                continue
             nearer_db = flat_floor_db[away_y, away_x]
-            if paths.used:
-                nearer, inland = steps[away_y, away_x], int(np.int64(inland_of[seas[y, x], tile.nearest[0]]))
-                nearer_top = top_class(tops, rings[nearer], first, last)
+            if by_floor:
+                inland = np.int64(inland_of[seas[y, x], tile.nearest_sea[0]])
                 exact = top == 0 and exact_to[inland] >= rings.size - 1
-                if nearer_top > 0 or exact_to[inland] < rings.size - 1:
-                    nearer_db = floor_db[nearer_top, inland, nearer]
-            least_dbm = (level_dbm + least_db) + nearer_db
-            if not least_dbm < worst_dbm:
+                if not exact:
+                    nearer_db = floor_db[top, inland, steps[away_y, away_x]]
+            if not bound_dbm + nearer_db < worst_dbm:
                 continue
+            aim_deg = normal_azimuth_deg(azimuths_deg[y, x])
             dy, dx = tile_y - y + tables.origin, tile_x - x + tables.origin
             if not exact:
                 its = inland_of[seas[y, x]]
+                if not may_lower(
+                    best_dbm, level_dbm, aim_deg, ant, direction_deg, paths.step_to, floor_db, tile, inland, dy, dx
+                ):
+                    continue
                 improved = lower_by_classes(
-                    best_dbm, level_dbm, aim_deg, ant, flat, by_class, place, its, own, least_dbm, dy, dx
+                    best_dbm, level_dbm, aim_deg, ant, flat, by_class, place, its, own, tile.least_dbm, dy, dx
                 )
-            elif least_db == most_db:
-                improved = lower_by_constant(best_dbm, level_dbm + least_db, flat_db, dy, dx)
             else:
-                improved = lower_by_victim(best_dbm, level_dbm, aim_deg, ant, flat_db, direction_deg, dy, dx)
+                least_db, most_db = smallest_and_largest_db(ant, aim_deg, between_deg[2], between_deg[3])
+                if least_db == most_db:
+                    improved = lower_by_constant(best_dbm, level_dbm + least_db, flat_db, dy, dx)
+                else:
+                    improved = lower_by_victim(best_dbm, level_dbm, aim_deg, ant, flat_db, direction_deg, dy, dx)
             if improved:
                 worst_dbm = largest_dbm(best_dbm)
             if improved and paths.used:
-                ring = rings[step]
-                tolerated = tolerated_dbm(floor_db, highest, lengths, best_dbm, ring, step, first, last)
+                tolerated = tolerated_dbm(floor_db, tile, lengths, best_dbm, step)
     return worst_dbm

@@ -36,6 +36,7 @@ HALF_TURN_DEG = np.float32(180.0)
 TURN_DEG = np.float32(360.0)
 SECTORS_PER_DEG = np.float32(SECTORS / 360.0)
 BINS_PER_DEG = np.float32(BINS / 360.0)
+FARTHEST_SEA = np.uint8(255)
 ANY_DIRECTION_DEG = (ZERO, np.float32(-1.0))
 
 
@@ -44,7 +45,8 @@ class Tree(NamedTuple):
 
     ``row`` int32[nodes] row of each node in the bounds, -1 without a victim; ``start``, ``height``, ``width``
     int64[LEVELS] place of a level in ``row`` and its size in nodes; ``any_dbm`` float32[rows] smallest level;
-    ``directed_dbm`` float32[rows, BINS] smallest level plus discrimination towards the bin.
+    ``directed_dbm`` float32[rows, BINS] smallest level plus discrimination towards the bin; ``sea``
+    uint8[rows] least class of distance from the sea.
     """
 
     row: NDArray[np.int32]
@@ -53,6 +55,7 @@ class Tree(NamedTuple):
     width: NDArray[np.int64]
     any_dbm: NDArray[np.float32]
     directed_dbm: NDArray[np.float32]
+    sea: NDArray[np.uint8]
 
 
 @borrowing
@@ -128,10 +131,22 @@ def _fill_leaf(
     return any_dbm
 
 
+@borrowing
+def _nearest_sea(permissible_dbm: NDArray[np.float32], sea: NDArray[np.uint8], y0: int, x0: int) -> np.uint8:
+    """Least class of distance from the sea of the victims of the leaf at pixel (y0, x0)."""
+    nearest = FARTHEST_SEA
+    for y in range(y0, min(y0 + LEAF_PX, permissible_dbm.shape[0])):
+        for x in range(x0, min(x0 + LEAF_PX, permissible_dbm.shape[1])):
+            if permissible_dbm[y, x] < INF:
+                nearest = min(nearest, sea[y, x])
+    return nearest
+
+
 @kernel
 def _fill_leaves(
     permissible_dbm: NDArray[np.float32],
     azimuth_deg: NDArray[np.float32],
+    sea: NDArray[np.uint8],
     sector_db: NDArray[np.float32],
     tree: Tree,
     first: int,
@@ -152,6 +167,7 @@ def _fill_leaves(
                     sector_min_dbm,
                     tree.directed_dbm[row],
                 )
+                tree.sea[row] = _nearest_sea(permissible_dbm, sea, i * LEAF_PX, j * LEAF_PX)
 
 
 @kernel
@@ -165,6 +181,7 @@ def _gather_children(tree: Tree) -> None:
                 if child >= 0:
                     parent = tree.row[tree.start[level] + (i // 2) * tree.width[level] + j // 2]
                     tree.any_dbm[parent] = min(tree.any_dbm[parent], tree.any_dbm[child])
+                    tree.sea[parent] = min(tree.sea[parent], tree.sea[child])
                     for k in range(BINS):
                         tree.directed_dbm[parent, k] = min(
                             tree.directed_dbm[parent, k], tree.directed_dbm[child, k]
@@ -187,9 +204,16 @@ def _halved(occupied: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def build_tree(
-    permissible_dbm: NDArray[np.float32], azimuth_deg: NDArray[np.float32], ant: Bt419, threads: int
+    permissible_dbm: NDArray[np.float32],
+    azimuth_deg: NDArray[np.float32],
+    sea: NDArray[np.uint8],
+    ant: Bt419,
+    threads: int,
 ) -> Tree:
-    """All nodes over the victims of permissible_dbm [y, x] (+inf or NaN = none); azimuth_deg NaN: D is 0."""
+    """All nodes over the victims of permissible_dbm [y, x] (+inf or NaN = none); azimuth_deg NaN: D is 0.
+
+    ``sea`` uint8[y, x] class of the distance from the sea.
+    """
     height, width = permissible_dbm.shape
     occupied = np.zeros((-(-height // LEAF_PX), -(-width // LEAF_PX)), np.bool_)
     over_bands(lambda i, j: _mark_leaves(permissible_dbm, occupied, i, j), occupied.shape[0], 16, threads)
@@ -207,11 +231,12 @@ def build_tree(
         width=sizes[:, 1].copy(),
         any_dbm=np.full(rows, INF, np.float32),
         directed_dbm=np.full((rows, BINS), INF, np.float32),
+        sea=np.full(rows, FARTHEST_SEA, np.uint8),
     )
     sector_db = sector_discrimination_db(ant)
 
     def fill(first: int, last: int) -> None:
-        _fill_leaves(permissible_dbm, azimuth_deg, sector_db, tree, first, last)
+        _fill_leaves(permissible_dbm, azimuth_deg, sea, sector_db, tree, first, last)
 
     over_bands(fill, occupied.shape[0], 16, threads)
     _gather_children(tree)
