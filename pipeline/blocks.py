@@ -10,6 +10,7 @@ import io
 import os
 import pickle
 import sys
+import threading
 import time
 import warnings
 from collections import deque
@@ -351,3 +352,20 @@ def _check_same(expected: tuple[str, str], found: tuple[str, str], who: str) -> 
         raise RuntimeError(f"{who} has other code or other packages than this run")
     if found[1] != expected[1]:
         raise RuntimeError(f"{who} runs in {found[1]}, this run in {expected[1]}: both need the same folder")
+
+
+class WindowArrays:
+    """Arrays of windows, made once in each thread for the largest."""
+
+    def __init__(self) -> None:
+        self._own = threading.local()
+
+    def __reduce__(self) -> tuple[type[WindowArrays], tuple[()]]:
+        return WindowArrays, ()
+
+    def of(self, name: str, dtype: type[np.generic], shape: tuple[int, int]) -> Any:  # noqa: ANN401 of the dtype
+        """Contiguous, of any content."""
+        size, flat = shape[0] * shape[1], self._own.__dict__
+        if name not in flat or flat[name].size < size:
+            flat[name] = np.empty(size, dtype)
+        return flat[name][:size].reshape(shape)

@@ -143,7 +143,7 @@ def check_paths(
     """
     found = raster.read(build / "territory" / "surface.tif")
     grid, settings = found.attrs["grid"], config.protection
-    places = ground_places(config, found.values, grid)
+    places = ground_places(config, build, found.values)
     pixels = sampled_pixels(places.home, settings.wsd_terrain_pct, settings.wsd_terrain_seed)
     terrain = terrain_of_grid(config, build, grid)
     scene = _Scene(config, build, grid, places, terrain, pixels, threads)

@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.blocks import WindowArrays
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.path_classes import PixelClasses
 from pipeline.errors import InputError
-from pipeline.grid.grid import Grid
+from pipeline.grid import raster
 from pipeline.terrain.device_heights import class_heights_m
 from pipeline.terrain.device_lines import RingSettings
 from pipeline.terrain.height_files import (
@@ -29,7 +30,7 @@ from pipeline.terrain.height_files import (
     ring_settings,
 )
 from pipeline.territory.codes import Surface
-from pipeline.territory.reach import sea_classes
+from pipeline.territory.reach import sea_edges_km
 
 Window = tuple[slice, slice]
 
@@ -108,11 +109,12 @@ class GroundPlaces(NamedTuple):
         return rows, cols
 
 
-def ground_places(config: Config, surface: NDArray[np.uint8], grid: Grid) -> GroundPlaces:
+def ground_places(config: Config, build: Path, surface: NDArray[np.uint8]) -> GroundPlaces:
     """The territory and the distance from the sea; ``surface`` uint8[y, x] of all the grid."""
+    sea = raster.read(build / "territory" / "sea.tif").values
     in_row = [np.count_nonzero(row == Surface.HOME) for row in surface]
     first = np.concatenate([[0], np.cumsum(in_row)[:-1]]).astype(np.int64)
-    return GroundPlaces(surface, *sea_classes(config, surface, grid), first)
+    return GroundPlaces(surface, sea, sea_edges_km(config.protection.sea_classes_km), first)
 
 
 def read_ground(
@@ -160,12 +162,18 @@ class HeightRows:
             mapped = np.load(path, mmap_mode="r")
             self._start, self.cells, self._file = mapped.offset, mapped.shape[1], path
 
-    def of(self, box: Window, places: GroundPlaces) -> NDArray[np.uint8] | None:
-        """uint8[pixel, cell] of the territory's pixels of a box in the order of rows; None on flat land."""
+    def of(
+        self, box: Window, places: GroundPlaces, room: WindowArrays | None = None
+    ) -> NDArray[np.uint8] | None:
+        """uint8[pixel, cell] of the territory's pixels of a box in the order of rows; None on flat land.
+
+        ``room``: where the array is made, so that it is gone with the next one.
+        """
         if self._file is None:
             return None
         numbers = places.home_of(box).sum(axis=1).tolist()
-        found = np.empty((sum(numbers), self.cells), np.uint8)
+        shape = sum(numbers), self.cells
+        found = np.empty(shape, np.uint8) if room is None else room.of("heights", np.uint8, shape)
         place = 0
         with self._file.open("rb") as stream:
             for first, number in zip(places.first_numbers(box).tolist(), numbers, strict=True):

@@ -118,7 +118,7 @@ class VictimSearch(NamedTuple):
 def places_of(asked: ExplainedPixel) -> GroundPlaces:
     """What the searches of all channels around a pixel share; of everything else they read a window."""
     surface = raster.read(asked.build / "territory" / "surface.tif").values
-    return ground_places(asked.config, surface, asked.grid)
+    return ground_places(asked.config, asked.build, surface)
 
 
 def victim_searches(

@@ -8,15 +8,14 @@ are held, not with the territory.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.blocks import block_slices
+from pipeline.blocks import WindowArrays, block_slices
 from pipeline.dtt.channel_files import PixelBox, box_of, joined, moved
 from pipeline.dtt.device_ground import GroundPlaces, HeightRows
 from pipeline.dtt.kept_tiles import KeptTiles, PartState
@@ -87,23 +86,6 @@ def searches_of(job: ProtectionJob, losses: Mapping[bool, PathLosses]) -> list[M
     return found
 
 
-class _Room:
-    """Arrays of windows, made once in each thread for the largest."""
-
-    def __init__(self) -> None:
-        self._own = threading.local()
-
-    def __reduce__(self) -> tuple[type[_Room], tuple[()]]:
-        return _Room, ()
-
-    def of(self, name: str, dtype: type[np.generic], shape: tuple[int, int]) -> Any:  # noqa: ANN401 of the dtype
-        """Contiguous, of any content."""
-        size, flat = shape[0] * shape[1], self._own.__dict__
-        if name not in flat or flat[name].size < size:
-            flat[name] = np.empty(size, dtype)
-        return flat[name][:size].reshape(shape)
-
-
 class TileSearch:
     """Finds the maps of tiles: from the victims, the ground and the searches of a job."""
 
@@ -123,7 +105,7 @@ class TileSearch:
         self._discrimination, self._searches, self._threads = discrimination_of(job), searches, threads
         self._victims, self._heights = victims, heights
         self._reach_px = max((s.tables.offsets.reach for one in searches for s in one.searches), default=0)
-        self._room = _Room()
+        self._room = WindowArrays()
 
     def tiles(self, surface: NDArray[np.uint8], tile_px: int) -> list[PixelBox]:
         """Boxes around the targets of tiles, by rows, where any are near victims; ``surface`` uint8[y, x]."""
@@ -192,7 +174,7 @@ class TileSearch:
         return float(_PROGRAM_BYTES + pixels + held + heights + results)
 
     def _tile(self, box: PixelBox, places: GroundPlaces) -> TileLimits:
-        targets, height = places.home_of(box), self._heights.of(box, places)
+        targets, height = places.home_of(box), self._heights.of(box, places, self._room)
         if height is None:
             number, height = np.full(targets.shape, -1, np.int32), np.zeros((1, 1), np.uint8)
         else:

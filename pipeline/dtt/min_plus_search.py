@@ -23,7 +23,6 @@ from pipeline.dtt.path_classes import (
     adjacent_loss_db,
     fill_tile_ground,
     flat_paths,
-    look_toward,
     level_ground,
     look_toward,
     path_db,

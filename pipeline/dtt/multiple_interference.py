@@ -150,7 +150,7 @@ def run(
     box = _box_of(
         [(sources, max(reach_px(_louder(job), files, grid), over_px)) for job, sources in concerned], grid
     )
-    places = ground_places(config, raster.read(files.territory("surface")).values, grid)
+    places = ground_places(config, files.build, raster.read(files.territory("surface")).values)
     nearest_sea = survey_of(config, files, places.surface, places.sea, box).nearest_sea
     groups = [_louder_group(job, sources, files, grid, places, nearest_sea) for job, sources in concerned]
     asked_pct = [config.devices[i].dq_pct for i in np.unique(placed.device)]

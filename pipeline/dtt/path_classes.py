@@ -32,8 +32,9 @@ class PathClasses(NamedTuple):
     ``inland`` uint8[victim, target]: length of land by the two classes of distance from the sea, ascending.
     ``adjacent_db`` float32[class, inland] the losses where the squares are adjacent, whose step is
     ``adjacent``. ``ring`` int64[step] the nearest ring of a step. ``step`` uint16, ``ring_at`` uint8[n, n] by
-    (|dy|, |dx|), ``step_to`` uint16[n, 2 m + 1] the former by (|dy|, dx + m); ``sector_at`` uint8[2 m + 1, 2 m + 1] by (dy + m, dx + m), target less victim: the sector in
-    which the target sees the victim. A cell is sector * rings + ring.
+    (|dy|, |dx|), ``step_to`` uint16[n, 2 m + 1] the former by (|dy|, dx + m); ``sector_at`` uint8[2 m + 1,
+    2 m + 1] by (dy + m, dx + m), target less victim: the sector in which the target sees the victim. A cell
+    is sector * rings + ring.
     """
 
     used: bool
@@ -41,7 +42,6 @@ class PathClasses(NamedTuple):
     floor_db: NDArray[np.float32]
     exact_to: NDArray[np.int64]
     inland: NDArray[np.uint8]
-    nearest_sea: int
     adjacent: int
     adjacent_db: NDArray[np.float32]
     ring: NDArray[np.int64]
@@ -95,7 +95,6 @@ def flat_paths() -> PathClasses:
         floor_db=none,
         exact_to=one,
         inland=np.zeros((1, 1), np.uint8),
-        nearest_sea=0,
         adjacent=0,
         adjacent_db=none[0],
         ring=one,
@@ -127,7 +126,8 @@ def prepared(paths: PathClasses, origin: int) -> PathClasses:
     step[:2, :2] = beyond + 1  # adjacent pixels are no part of the search
     ring_at = np.pad(paths.ring_at, (0, more), mode="edge")
     step_to = np.concatenate([step[:, :0:-1], step], axis=1)
-    return paths._replace(step=step, step_to=step_to, ring_at=ring_at, sector_at=sector_table(origin, paths.sectors))
+    sector_at = sector_table(origin, paths.sectors)
+    return paths._replace(step=step, step_to=step_to, ring_at=ring_at, sector_at=sector_at)
 
 
 @lru_cache(maxsize=2)

@@ -145,7 +145,6 @@ def path_losses(
         floor_db=_floors_db(rows_db),
         exact_to=_exact_to(steps, lengths_km, coastal=coastal),
         inland=inland,
-        nearest_sea=nearest_sea,
         adjacent=int(steps.of(adjacent_km)[0]),
         adjacent_db=_adjacent_db(links, lengths_km, adjacent_km),
         ring=np.append(np.digitize(steps.nodes_km * (1.0 - 1e-8), classes.rings.edges_km), 0),

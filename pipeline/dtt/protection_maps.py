@@ -111,7 +111,7 @@ def write_protection(config: Config, files: ChannelFiles, tiles: TileSettings) -
 def _read_scene(config: Config, files: ChannelFiles) -> _Scene:
     found = raster.read(files.territory("surface"))
     grid = found.attrs["grid"]
-    places = ground_places(config, found.values, grid)
+    places = ground_places(config, files.build, found.values)
     victims = survey_of(config, files, places.surface, places.sea)
     return _Scene(grid, places, victims, box_of(places.home))
 

@@ -145,9 +145,9 @@ def lower_by_classes(
 ) -> bool:
     """One victim on a tile whose targets have losses of their own; place (dy, dx) as above.
 
-    ``least_dbm`` float32[target]: its terms are not below. ``flat``: losses and directions of ``OffsetTables``;
-    ``by_class``: losses, exact_to; ``place``: step, ring, sector of ``PathClasses``, ``lengths`` its row
-    ``inland`` of the victim; ``own``: height, sea, top of ``TileGround``.
+    ``least_dbm`` float32[target]: its terms are not below. ``flat``: losses and directions of
+    ``OffsetTables``; ``by_class``: losses, exact_to; ``place``: step, ring, sector of ``PathClasses``,
+    ``lengths`` its row ``inland`` of the victim; ``own``: height, sea, top of ``TileGround``.
     """
     (flat_db, direction_deg), (loss_db, exact_to) = flat, by_class
     (steps, ring_at, sector_at), (height, sea, top) = place, own
@@ -222,6 +222,43 @@ def directed_levels(
 
 
 @borrowing
+def _lower_by_one(
+    maps: SearchState,
+    ant: Bt419,
+    tables: OffsetTables,
+    paths: PathClasses,
+    tile: TileGround,
+    y: int,
+    x: int,
+    exact: bool,
+    between_deg: tuple[np.float32, np.float32, np.float32, np.float32],
+    best_dbm: NDArray[np.float32],
+    dy: int,
+    dx: int,
+) -> bool:
+    """One victim (y, x) on a tile by the kernel that fits; ``exact``: all targets have losses by offset."""
+    level_dbm, aim_deg = maps.permissible_dbm[y, x], normal_azimuth_deg(maps.azimuth_deg[y, x])
+    flat_db, direction_deg = tables.loss_db, tables.direction_deg
+    if not exact:
+        lengths, floor_db, step_to = paths.inland[maps.ground.sea[y, x]], paths.floor_db, paths.step_to
+        inland = lengths[tile.nearest_sea[0]]
+        if not may_lower(
+            best_dbm, level_dbm, aim_deg, ant, direction_deg, step_to, floor_db, tile, inland, dy, dx
+        ):
+            return False
+        flat, by_class = (flat_db, direction_deg), (paths.loss_db, paths.exact_to)
+        place, own = (paths.step, paths.ring_at, paths.sector_at), (tile.height, tile.sea, tile.top)
+        least_dbm = tile.least_dbm
+        return lower_by_classes(
+            best_dbm, level_dbm, aim_deg, ant, flat, by_class, place, lengths, own, least_dbm, dy, dx
+        )
+    least_db, most_db = smallest_and_largest_db(ant, aim_deg, between_deg[2], between_deg[3])
+    if least_db == most_db:
+        return lower_by_constant(best_dbm, level_dbm + least_db, flat_db, dy, dx)
+    return lower_by_victim(best_dbm, level_dbm, aim_deg, ant, flat_db, direction_deg, dy, dx)
+
+
+@borrowing
 def visit_leaf(
     maps: SearchState,
     ant: Bt419,
@@ -236,13 +273,14 @@ def visit_leaf(
     best_dbm: NDArray[np.float32],
     worst_dbm: np.float32,
 ) -> np.float32:
-    """Every victim of a leaf that may improve a target of the tile; returns the new worst of the tile."""
+    """Every victim of a leaf that may improve a target of the tile; returns the new worst of the tile.
+
+    ``leaf_sea``: least class of distance from the sea of its victims.
+    """
     levels_dbm, azimuths_deg, seas = maps.permissible_dbm, maps.azimuth_deg, maps.ground.sea
-    flat_db, direction_deg, flat_floor_db = tables.loss_db, tables.direction_deg, tables.floor_db
-    floor_db, steps, rings, inland_of = paths.floor_db, paths.step, paths.ring, paths.inland
-    exact_to, tops, lengths = paths.exact_to, tile.top, inland_of[leaf_sea]
-    flat, by_class = (flat_db, direction_deg), (paths.loss_db, exact_to)
-    place, own = (steps, paths.ring_at, paths.sector_at), (tile.height, tile.sea, tops)
+    direction_deg, flat_floor_db, floor_db = tables.direction_deg, tables.floor_db, paths.floor_db
+    steps, rings, exact_to, lengths = paths.step, paths.ring, paths.exact_to, paths.inland[leaf_sea]
+    inland_of, bounds_dbm, nearest_sea = paths.inland, tile.level_dbm, tile.nearest_sea[0]
     y0, x0 = leaf_y * LEAF_PX, leaf_x * LEAF_PX
     y1, x1 = min(y0 + LEAF_PX, levels_dbm.shape[0]), min(x0 + LEAF_PX, levels_dbm.shape[1])
     below, right = tile_y + best_dbm.shape[0] - 1, tile_x + best_dbm.shape[1] - 1
@@ -250,53 +288,39 @@ def visit_leaf(
     away_y, away_x = apart(span_y[0], span_y[1]), apart(span_x[0], span_x[1])
     between_deg = _directions_between(direction_deg, tables.reach, span_y, span_x)
     first, last = sectors_between(paths.sectors, between_deg[0], between_deg[1])
-    top, step, tolerated, nearest, inland, by_floor, exact = 0, 0, INF, np.uint8(0), 0, False, True
-    bounds = tile.level_dbm
-    least_loss_db = flat_floor_db[away_y, away_x]
+    top, step, tolerated, by_class, exact = 0, 0, INF, False, True
+    nearer_db = flat_floor_db[away_y, away_x]
     if paths.used:
-        step, nearest = int(np.int64(steps[away_y, away_x])), lengths[tile.nearest_sea[0]]
-        top = int(np.int64(top_class(tops, rings[step], first, last)))
+        step, inland = int(np.int64(steps[away_y, away_x])), lengths[nearest_sea]
+        top = int(np.int64(top_class(tile.top, rings[step], first, last)))
         look_toward(tile, rings[step], first, last)
         tolerated = tolerated_dbm(floor_db, tile, lengths, best_dbm, step)
-        by_floor = top > 0 or exact_to[nearest] < rings.size - 1
-        if by_floor:
-            least_loss_db = floor_db[top, nearest, step]
+        by_class = top > 0 or exact_to[inland] < rings.size - 1
+        if by_class:
+            nearer_db = floor_db[top, inland, step]
+    nearest_db = nearer_db
     for y in range(y0, y1):
-        directed_levels(levels_dbm[y, x0:x1], azimuths_deg[y, x0:x1], ant, between_deg[2], between_deg[3], bounds)
+        row_deg, centre_deg, half_deg = azimuths_deg[y, x0:x1], between_deg[2], between_deg[3]
+        directed_levels(levels_dbm[y, x0:x1], row_deg, ant, centre_deg, half_deg, bounds_dbm)
         for x in range(x0, x1):
-            level_dbm, bound_dbm = levels_dbm[y, x], bounds[x - x0]
-            if not (bound_dbm < tolerated and bound_dbm + least_loss_db < worst_dbm):
+            bound_dbm = bounds_dbm[x - x0]
+            if not (bound_dbm < tolerated and bound_dbm + nearest_db < worst_dbm):
                 continue
             away_y, away_x = apart(tile_y - y, below - y), apart(tile_x - x, right - x)
             if away_y > tables.reach or away_x > tables.reach:
                 continue
             nearer_db = flat_floor_db[away_y, away_x]
-            if by_floor:
-                inland = np.int64(inland_of[seas[y, x], tile.nearest_sea[0]])
+            if by_class:
+                inland = inland_of[seas[y, x], nearest_sea]
                 exact = top == 0 and exact_to[inland] >= rings.size - 1
                 if not exact:
                     nearer_db = floor_db[top, inland, steps[away_y, away_x]]
             if not bound_dbm + nearer_db < worst_dbm:
                 continue
-            aim_deg = normal_azimuth_deg(azimuths_deg[y, x])
             dy, dx = tile_y - y + tables.origin, tile_x - x + tables.origin
-            if not exact:
-                its = inland_of[seas[y, x]]
-                if not may_lower(
-                    best_dbm, level_dbm, aim_deg, ant, direction_deg, paths.step_to, floor_db, tile, inland, dy, dx
-                ):
-                    continue
-                improved = lower_by_classes(
-                    best_dbm, level_dbm, aim_deg, ant, flat, by_class, place, its, own, tile.least_dbm, dy, dx
-                )
-            else:
-                least_db, most_db = smallest_and_largest_db(ant, aim_deg, between_deg[2], between_deg[3])
-                if least_db == most_db:
-                    improved = lower_by_constant(best_dbm, level_dbm + least_db, flat_db, dy, dx)
-                else:
-                    improved = lower_by_victim(best_dbm, level_dbm, aim_deg, ant, flat_db, direction_deg, dy, dx)
-            if improved:
-                worst_dbm = largest_dbm(best_dbm)
-            if improved and paths.used:
+            if not _lower_by_one(maps, ant, tables, paths, tile, y, x, exact, between_deg, best_dbm, dy, dx):
+                continue
+            worst_dbm = largest_dbm(best_dbm)
+            if paths.used:
                 tolerated = tolerated_dbm(floor_db, tile, lengths, best_dbm, step)
     return worst_dbm

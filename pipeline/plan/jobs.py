@@ -79,6 +79,8 @@ _ROWS = (
             "terrain.coast_void_km",
             "terrain.void",
             "protection.height_sectors",
+            "protection.sea_paths",
+            "protection.sea_classes_km",
         ),
         rows="rows_of_territory",
         values=("required",),

@@ -35,7 +35,7 @@ RELIEF_ARCHIVE = "tiles/relief.pmtiles"
 
 def territory_files(plan: Plan) -> list[str]:
     """Files of the job territory, relative to the build folder."""
-    layers = ("surface", "country", "coastal", "reach", "border", "neighbours", "land_lonlat")
+    layers = ("surface", "country", "coastal", "reach", "sea", "border", "neighbours", "land_lonlat")
     names = [f"{layer}.tif" for layer in layers]
     names += ["countries.json", REPAIRS_FILE]
     if plan.config.population is not None:

@@ -2,10 +2,11 @@
 
 Input: boundaries and population named in the configuration, sites and modes of the register.
 Output in ``<build>/territory``: ``surface.tif``, ``country.tif`` with ``countries.json`` (index 1 upward),
-``coastal.tif``, ``reach.tif`` (land that devices reach), ``border.tif`` (km), ``neighbours.tif`` (km, a
-band for each foreign land), ``repairs.json`` (polygons that were not valid), ``land_lonlat.tif`` and, if
-configured, ``population.tif`` (persons per pixel), ``density.tif`` (persons per km2) and, from places,
-``population.json`` (people of each country on the grid, beyond it, not placed).
+``coastal.tif``, ``reach.tif`` (land that devices reach), ``sea.tif`` (class of the distance from the sea),
+``border.tif`` (km), ``neighbours.tif`` (km, a band for each foreign land), ``repairs.json`` (polygons that
+were not valid), ``land_lonlat.tif`` and, if configured, ``population.tif`` (persons per pixel),
+``density.tif`` (persons per km2) and, from places, ``population.json`` (people of each country on the grid,
+beyond it, not placed).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pipeline.territory.rasters import (
     write_neighbours,
     write_population,
     write_repairs,
+    write_sea,
     write_strips,
 )
 
@@ -46,6 +48,7 @@ def main(config: Config, build: Path, *, threads: int, required: Reach) -> None:
     write_repairs(folder / REPAIRS_FILE, repairs_near(boundaries, grid))
     write_neighbours(folder / "neighbours.tif", masks, boundaries.codes)
     masks = masks[["surface", "country"]]  # the others are not held any longer
+    write_sea(folder / "sea.tif", config, masks["surface"].values, grid)
     border = border_strips_km(masks["surface"].values, grid.resolution_m)
     write_strips(folder / "border.tif", grid, border, "km", "distance to foreign land")
     if people is not None:

@@ -27,7 +27,7 @@ from pipeline.territory.masks import Masks, box_around_deg, coastal_mask, comput
 from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_parts_km
 from pipeline.territory.places import PeopleAccount, Settlement, places_population, read_places
 from pipeline.territory.population import density_strips, population_strips, read_counts
-from pipeline.territory.reach import HillReach, farthest_box_m, land_kinds
+from pipeline.territory.reach import HillReach, farthest_box_m, land_kinds, sea_class_strips, sea_edges_km
 from pipeline.territory.reached_land import reached_land
 from pipeline.territory.slivers import join_slivers
 
@@ -290,6 +290,16 @@ def write_neighbours(path: Path, masks: xr.Dataset, codes: Sequence[str]) -> Non
     names, text = [land.name for land in lands], "distance to foreign land"
     layout = layout_on(grid, names, dtype="float32", nodata=math.nan, units="km", long_name=text)
     write_blocks(path, layout, neighbour_parts_km(lands, layers, grid), publish=False)
+
+
+def write_sea(path: Path, config: Config, surface: NDArray[np.uint8], grid: Grid) -> None:
+    """Write the class of each pixel's distance from the sea: the search of every channel reads it."""
+    edges_km = sea_edges_km(config.protection.sea_classes_km)
+    strips = sea_class_strips(config, surface, grid, edges_km)
+    blocks = ((rows, slice(0, grid.width), classes) for rows, classes in strips)
+    title = f"class of the distance from the sea, from {', '.join(f'{km:g}' for km in edges_km[:-1])} km"
+    layout = layout_on(grid, [title], dtype="uint8", nodata=None, units="1", long_name=title)
+    write_blocks(path, layout, blocks, publish=False)
 
 
 def write_strips(

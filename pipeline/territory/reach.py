@@ -128,21 +128,19 @@ def _sea_distances_km(surface: NDArray[np.uint8], grid: Grid) -> Iterator[tuple[
     return distance_strips_km(beside_sea, surface.shape, grid.resolution_m / grid.largest_scale())
 
 
-def sea_classes(
-    config: Config, surface: NDArray[np.uint8], grid: Grid, own_km: Sequence[float] | None = None
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Class of each pixel's distance from the sea uint8[y, x], and the lower edges of the classes in km.
+def sea_class_strips(
+    config: Config, surface: NDArray[np.uint8], grid: Grid, edges_km: NDArray[np.float64]
+) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+    """Class of each pixel's distance from the sea, strip by strip; ``edges_km`` lower edges of the classes.
 
-    The last class is that of no sea at all: everywhere if paths over sea are ignored. ``own_km``: lower edges
-    in place of those of the territory.
+    The last class is that of no sea at all: everywhere if paths over sea are ignored.
     """
-    edges_km = sea_edges_km(own_km or config.protection.sea_classes_km)
     if config.protection.sea_paths == "ignore":
-        return np.full(surface.shape, edges_km.size - 1, np.uint8), edges_km
-    classes = np.empty(surface.shape, np.uint8)
-    for rows, distance_km in _sea_distances_km(surface, grid):
-        classes[rows] = sea_class(distance_km, edges_km)
-    return classes, edges_km
+        for rows in strips_of_rows(0, grid.height):
+            yield rows, np.full(surface[rows].shape, edges_km.size - 1, np.uint8)
+    else:
+        for rows, distance_km in _sea_distances_km(surface, grid):
+            yield rows, sea_class(distance_km, edges_km)
 
 
 def sea_edges_km(lower_km: Sequence[float]) -> NDArray[np.float64]:

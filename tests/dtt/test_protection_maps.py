@@ -33,6 +33,7 @@ from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.services.base import ServiceContext
 from pipeline.services.product import product_statement
+from pipeline.territory.rasters import write_sea
 from tests import asking
 from tests.jobs import run_from
 
@@ -111,6 +112,7 @@ class Case:
         save(f"coverage/ch{CHANNEL}_class.tif", classes, ["served", "server", "mode"], 65535)
         save("territory/surface.tif", self.surface[np.newaxis], ["surface"], 255)
         save("territory/coastal.tif", self.coastal[np.newaxis], ["coastal"], 255)
+        write_sea(self.folder / "territory/sea.tif", self.config, self.surface, self.grid)
         common = {"channel": CHANNEL, "country": ""}
         rows = [
             {"id": f"S{number}", "polarisation": p} | common

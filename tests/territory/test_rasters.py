@@ -18,7 +18,7 @@ from pipeline.grid import foreign_rasters, raster
 from tests.jobs import run_from
 
 PLACES = "latitude,longitude,population\n45.9,14.4,20000\n46.2,14.3,3000\n"
-LAYERS = ("surface", "country", "coastal", "reach", "border", "neighbours", "population", "density")
+LAYERS = ("surface", "country", "coastal", "reach", "sea", "border", "neighbours", "population", "density")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_all_files_lie_on_one_grid(built):
     grids = {raster.read_grid(built / f"{name}.tif") for name in LAYERS}
     assert len(grids) == 1
     dtypes = [rasterio.open(built / f"{name}.tif").dtypes[0] for name in LAYERS]
-    assert dtypes == ["uint8", "uint8", "uint8", "uint8", "float32", "float32", "float32", "float32"]
+    assert dtypes == ["uint8", "uint8", "uint8", "uint8", "uint8", "float32", "float32", "float32", "float32"]
 
 
 def test_country_indexes_are_those_of_the_list(built):
