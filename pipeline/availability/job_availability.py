@@ -33,16 +33,16 @@ from pipeline.radio.allocations import is_partial
 
 
 def main(config: Config, build: Path, *, threads: int, basis: str) -> None:
-    """Write classes, counts, stacked VRT and statistics of all devices; one thread is enough."""
+    """Write classes, counts, stacked VRT and statistics of all devices."""
     partial = is_partial(config)
-    found = [_of_device(config, build, device, basis) for device in config.devices]
+    found = [_of_device(config, build, device, basis, threads) for device in config.devices]
     curves = [curve for own, _ in found for curve in own]
     write_statistics(curves, build / layer_file("statistics", partial=partial))
     write_not_evaluated([table for _, table in found], build / layer_file("not_evaluated", partial=partial))
 
 
 def _of_device(
-    config: Config, build: Path, device: Device, basis: str
+    config: Config, build: Path, device: Device, basis: str, threads: int
 ) -> tuple[list[pd.DataFrame], pd.DataFrame]:
     """The layers of a device; its curves by level, and what is not evaluated."""
     grid = raster.read_grid(build / "territory" / "surface.tif")
@@ -55,7 +55,8 @@ def _of_device(
         for level_dbm in levels_dbm
     }
     land, curves = OpenLand(len(channels)), [AvailabilityCurve() for _ in levels_dbm]
-    with OpenRasters() as opened, writing_levels(build, device, grid, names, tags, partial=partial) as put:
+    writing = writing_levels(build, device, grid, names, tags, partial=partial, threads=threads)
+    with OpenRasters() as opened, writing as put:
         for part in classified(stacks.parts(limits, grid), levels_dbm):
             put(part)
             weights = weights_of(config, build, grid, opened, (part.rows, part.cols))

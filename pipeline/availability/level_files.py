@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from threading import Semaphore
 from typing import NamedTuple
 
 import numpy as np
@@ -83,27 +85,71 @@ def writing_levels(
     tags: Mapping[float, Mapping[str, str]],
     *,
     partial: bool,
+    threads: int = 1,
 ) -> Iterator[Callable[[LevelParts], None]]:
     """A function that writes a part of the classes and counts of a device at the levels of ``tags``.
 
-    Parts that are left out lie outside of the territory. ``names`` of the bands.
+    Parts that are left out lie outside of the territory. ``names`` of the bands. ``threads`` files are
+    finished at a time.
     """
-    with ExitStack() as stack:
 
-        def opened(family: str, bands: list[str], level_dbm: float) -> _Put:
-            place = {"device": device.id, "level": level_name(level_dbm), "counted": counted_as(device.bond)}
-            layout = layer_layout(family, grid, bands, place, tags=tags[level_dbm])
-            path = build / layer_file(family, partial=partial, **place)
-            return stack.enter_context(raster.writing(path, layout, publish=True))
+    def file_of(family: str, bands: list[str], level_dbm: float) -> AbstractContextManager[_Put]:
+        place = {"device": device.id, "level": level_name(level_dbm), "counted": counted_as(device.bond)}
+        layout = layer_layout(family, grid, bands, place, tags=tags[level_dbm])
+        return raster.writing(build / layer_file(family, partial=partial, **place), layout, publish=True)
 
-        puts = [
-            (opened("availability", names, level_dbm), opened("available_channels", [], level_dbm))
-            for level_dbm in tags
-        ]
+    classes = [file_of("availability", names, level_dbm) for level_dbm in tags]
+    counts = [file_of("available_channels", [], level_dbm) for level_dbm in tags]
+    with each_in_its_thread([*classes, *counts], threads) as puts:
 
         def put(part: LevelParts) -> None:
-            for (put_classes, put_count), classes, count in zip(puts, part.classes, part.counts, strict=True):
-                put_classes(part.rows, part.cols, classes)
-                put_count(part.rows, part.cols, count)
+            written = [
+                put_one(part.rows, part.cols, values)
+                for put_one, values in zip(puts, [*part.classes, *part.counts], strict=True)
+            ]
+            for one in written:
+                one.result()
 
         yield put
+
+
+@contextmanager
+def each_in_its_thread(
+    files: Sequence[AbstractContextManager[_Put]], threads: int
+) -> Iterator[list[Callable[..., Future[None]]]]:
+    """Functions that write parts of files, each in a thread of its own; ``threads`` are finished at a time.
+
+    Overviews and the copy that is published take longer than the parts. A file is finished in the thread in
+    which it was opened, since GDAL's settings are those of a thread.
+    """
+    turns = Semaphore(threads)
+    with ExitStack() as pools:
+        opened = list[tuple[ThreadPoolExecutor, AbstractContextManager[_Put]]]()
+
+        def leave(file: AbstractContextManager[_Put], fault: BaseException | None) -> None:
+            with turns:
+                if fault is None:
+                    file.__exit__(None, None, None)
+                else:
+                    file.__exit__(type(fault), fault, fault.__traceback__)
+
+        def leave_all(fault: BaseException | None) -> None:
+            for job in [pool.submit(leave, file, fault) for pool, file in opened]:
+                job.result()
+
+        try:
+            puts = []
+            for file in files:
+                pool = pools.enter_context(ThreadPoolExecutor(1))
+                puts.append(_put_by(pool, pool.submit(file.__enter__).result()))
+                opened.append((pool, file))
+            yield puts
+        except BaseException as fault:
+            leave_all(fault)
+            raise
+        leave_all(None)
+
+
+def _put_by(pool: ThreadPoolExecutor, put: _Put) -> Callable[..., Future[None]]:
+    """The same function in the thread of a pool."""
+    return lambda rows, cols, values: pool.submit(put, rows, cols, values)

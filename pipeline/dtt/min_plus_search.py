@@ -53,7 +53,7 @@ from pipeline.radio.antennas import Bt419, Discrimination, bt419, bt419_db
 
 TARGET_TILE_PX = (8, 16)
 """Target tile (rows, columns): 16 columns keep the vector units busy, 8 rows keep the bounds close."""
-HILLY_TILE_PX = (4, 8)
+HILLY_TILE_PX = (8, 8)
 """The same where targets have losses of their own: unlike targets spoil each other's bounds."""
 BAND_TILES = 4
 """Rows of tiles that one thread takes at a time; like the tiles, it changes the speed only."""

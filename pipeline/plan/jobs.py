@@ -221,6 +221,7 @@ _ROWS = (
         name="availability",
         title="availability and statistics",
         module="pipeline.availability.job_availability",
+        threads="all",
         settings=(
             "channels",
             "areas.reserved",
