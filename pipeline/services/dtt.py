@@ -28,15 +28,17 @@ from pipeline.dtt.threshold import beside_dbm
 from pipeline.dtt.victims import ExplainedPixel, VictimLabel
 from pipeline.grid import raster
 from pipeline.grid.open_rasters import OpenRasters
+from pipeline.kernels import kernel
 from pipeline.radio.channel_plan import Offset
 from pipeline.reference.limiting_channels import victims_by_offset
 from pipeline.reference.ratio_tables import ProtectionTables, read_protection_tables
 from pipeline.reference.ratios import Group, group_name, groups_of
 from pipeline.services.adjustments import adjusted_budget, adjusted_limit
-from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, part_of, unlimited
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, part_of, unlimited
 from pipeline.services.table import ServiceRow, service_code
 from pipeline.territory.rasters import CheckedTerritory
 
+_NONE = int(VictimLabel.NONE)
 _NAMES = {
     VictimLabel.NONE: "none",
     VictimLabel.HOME: "dtt",
@@ -111,8 +113,24 @@ def lower_by_map(
         eirp_dbm = limits_dbm(permissible_dbm, more_db, floor)
         if name == THRESHOLD_BAND:
             eirp_dbm = np.maximum(eirp_dbm, beside_dbm(rules.config, offset))
-        limited = label != VictimLabel.NONE
-        lower(lowest, np.where(limited, eirp_dbm, np.inf), codes[label])
+        flat = np.atleast_2d
+        _lower_where_limited(flat(lowest.eirp_dbm), flat(lowest.label), flat(eirp_dbm), flat(label), codes)
+
+
+@kernel
+def _lower_where_limited(
+    lowest_dbm: NDArray[np.float64],
+    lowest_label: NDArray[np.uint8],
+    eirp_dbm: NDArray[np.float64],
+    label: NDArray[np.uint8],
+    codes: NDArray[np.uint8],
+) -> None:
+    """``services.base.lower`` where a map limits, all [y, x]: without arrays of a whole block in between."""
+    for y in range(lowest_dbm.shape[0]):
+        for x in range(lowest_dbm.shape[1]):
+            if label[y, x] != _NONE and eirp_dbm[y, x] < lowest_dbm[y, x]:
+                lowest_dbm[y, x] = eirp_dbm[y, x]
+                lowest_label[y, x] = codes[label[y, x]]
 
 
 class _Kept(NamedTuple):
