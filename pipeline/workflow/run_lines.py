@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.plan.plan import Plan
+from pipeline.plan.published_names import WHAT_IF
 from pipeline.publish.release import LATEST
 from pipeline.workflow.earlier_runs import published_manifest
 
@@ -46,6 +47,9 @@ def ending(plan: Plan, facts: Mapping[str, Any]) -> str:
     rows = {name: f"{latest}/{file}" for name, file in places.items() if (latest / file).exists()}
     if "web map" in rows:
         rows["web map"] += f" (python -m http.server --directory {latest}/public/web)"
+    if plan.results.name.endswith(WHAT_IF):
+        published = plan.results.with_name(plan.results.name.removesuffix(WHAT_IF)) / LATEST
+        rows["compare"] = f"channelmaps compare {published} {latest} --out changes"
     rows |= {"since before": _changes(plan.results, facts)} | _open(published_manifest(plan.results) or {})
     return "\n".join(
         [

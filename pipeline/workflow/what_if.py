@@ -52,11 +52,16 @@ def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | N
             allowed = "other keys; what-if writes to results/<territory>-what-if"
             raise InputError("is set by what-if itself", row=f"--set {key}", value=value, allowed=allowed)
         set_value(content, key, value)
-    content |= {"name": name, "results": f"{name}{WHAT_IF}"}
+    content |= {"name": name, "results": f"{name}{WHAT_IF}", "title": _title_of(published, changes)}
     _keep_box(published, content)
     options = RunOptions(cores=cores, accept_shrink=True)
     with changed_copy(content, "what-if") as copy:
         return run_command(copy, options)
+
+
+def _title_of(published: Config, changes: Sequence[str]) -> str:
+    """A title that keeps the maps of a what-if apart from the published ones, wherever they are shown."""
+    return f"{published.title or published.name}: what if {', '.join(changes)}"
 
 
 def _keep_box(published: Config, content: dict[str, Any]) -> None:

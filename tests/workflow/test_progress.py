@@ -197,6 +197,8 @@ def test_end_names_what_to_open_what_changed_and_what_is_open(tiny: Path) -> Non
         plan, facts
     )
     assert "nothing has changed" in ending(plan, facts | {"previous_run_id": "a"})
+    beside = plan._replace(results=plan.results.with_name(f"{plan.config.name}-what-if"))
+    assert f"channelmaps compare {latest} {beside.results / 'latest'} --out changes" in ending(beside, facts)
 
 
 def test_check_of_a_run_counts_what_validate_prints(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:

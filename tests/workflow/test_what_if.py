@@ -70,15 +70,18 @@ def test_refused_change_leaves_nothing_behind(
 def test_grid_keeps_what_devices_on_hills_reach(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change that needs less keeps the land in reach; one that moves it keeps the box of the grid."""
     section("terrain: {dem: [dem.tif]}", dem(12.8))(tiny.parent)
-    seen = []
+    seen, titles = [], []
 
     def settings_of(path: Path, _options: object) -> int:
-        seen.append(yaml.safe_load(path.read_text(encoding="utf-8"))["grid"])
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        titles.append(content["title"])
+        seen.append(content["grid"])
         return 0
 
     monkeypatch.setattr(what_if, "run_command", settings_of)
     what_if.what_if_command(Path("tiny.yaml"), ["devices.fixed30.dq_pct=2"])
     what_if.what_if_command(Path("tiny.yaml"), ["devices.fixed30.height_m=10"])
+    assert titles[0].endswith(": what if devices.fixed30.dq_pct=2")
     assert len(seen[0]["least_limiting_losses_db"]) == 2
     assert "least_box_m" not in seen[0]
     assert seen[1]["least_limiting_losses_db"] == seen[0]["least_limiting_losses_db"]
