@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pipeline.plan.published_names import WHAT_IF
+
 # A text for what a run does not have.
 _NOTHING = ""
+# Between the name of a file, which may be another, and its content.
+_SUM = " sha256:"
+# What `channelmaps what-if` writes besides the changes: its title, and what keeps the grid.
+_OF_WHAT_IF = ("title", "grid.least_margins_km", "grid.least_box_m", "grid.least_limiting_losses_db")
 
 
 class ChangedInput(NamedTuple):
@@ -19,19 +25,28 @@ class ChangedInput(NamedTuple):
 
 
 def changed_inputs(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[ChangedInput]:
-    """All differences between two manifests, by kind and key."""
+    """All differences between two manifests, by kind and key; a file of equal content is no difference."""
     found: list[ChangedInput] = []
+    silent = _OF_WHAT_IF if _is_what_if(first) or _is_what_if(second) else ()
     for kind, facts in (("input", _inputs), ("setting", _settings), ("code", _code), ("package", _packages)):
         a, b = dict(facts(first)), dict(facts(second))
         for key in sorted(set(a) | set(b)):
-            if a.get(key, _NOTHING) != b.get(key, _NOTHING):
+            if key not in silent and _content(a.get(key, _NOTHING)) != _content(b.get(key, _NOTHING)):
                 found.append(ChangedInput(kind, key, a.get(key, _NOTHING), b.get(key, _NOTHING)))
     return found
 
 
+def _is_what_if(manifest: Mapping[str, Any]) -> bool:
+    return str(manifest["config"]["settings"].get("results")).endswith(WHAT_IF)
+
+
+def _content(text: str) -> str:
+    return text.rpartition(_SUM)[2]
+
+
 def _inputs(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for entry in manifest["inputs"]:
-        yield entry["key"], f"{entry['path']} sha256:{entry['sha256']}"
+        yield entry["key"], f"{entry['path']}{_SUM}{entry['sha256']}"
 
 
 def _settings(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

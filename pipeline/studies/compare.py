@@ -32,7 +32,7 @@ from pipeline.files import (
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import channel_bands, layer_file, two_digits
-from pipeline.publish.manifest_changes import changed_inputs
+from pipeline.publish.manifest_changes import ChangedInput, changed_inputs
 from pipeline.publish.qgis.qml import legend_of, style_text
 from pipeline.publish.styles import read_schemes
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
@@ -51,6 +51,8 @@ _CHANNEL_COLUMNS = (
 )
 _INPUT_COLUMNS = ("kind", "key", "run_a", "run_b")
 _MAPS = ("difference", "change")
+# Changed inputs that are told on the screen.
+_TOLD = 8
 _STYLE_FILE = kind_of_start("a style of QGIS", rb"<!DOCTYPE qgis")
 
 
@@ -118,7 +120,7 @@ def compare_command(first: Path, second: Path, out: Path) -> None:
     inputs = changed_inputs(pair.first.manifest, pair.second.manifest)
     write_output(out / "channels.csv", csv_text(_CHANNEL_COLUMNS, table))
     write_output(out / "inputs.csv", csv_text(_INPUT_COLUMNS, [change._asdict() for change in inputs]))
-    print("\n".join(summary(pair, table, len(inputs), out)))
+    print("\n".join(summary(pair, table, inputs, out)))
 
 
 def _check_layers(pair: ComparedRuns) -> None:
@@ -349,7 +351,10 @@ def _draw_device(
         )
         for row in rows
     }
-    title = f"{device} at {level} dBm: {_named(pair.second)} less {_named(pair.first)}"
+    title = (
+        f"Channels that {device} gains and loses at {level} dBm\n"
+        f"from {_named(pair.first)}\nto {_named(pair.second)}"
+    )
     draw_changes(out / _picture_file(device), title, net[chosen], pair.grid.bounds_m, bars)
 
 
@@ -361,14 +366,38 @@ def _named(run: Run) -> str:
 
 
 def summary(
-    pair: ComparedRuns, table: Sequence[Mapping[str, object]], inputs: int, out: Path
+    pair: ComparedRuns, table: Sequence[Mapping[str, object]], inputs: Sequence[ChangedInput], out: Path
 ) -> Iterator[str]:
-    """Lines for the reader: how much was gained and lost, all channels together."""
-    yield f"A {pair.first.folder.name}, B {pair.second.folder.name}: {inputs} changed inputs"
+    """Lines for the reader: what went in, and how much was gained and lost, all channels together."""
+    yield f"A  {_named(pair.first)}"
+    yield f"B  {_named(pair.second)}"
+    yield from _told_inputs(inputs)
+    yield "Gained and lost from A to B, in the sum of the channels:"
     for device in pair.channels:
         for level in map(level_name, pair.levels_dbm):
             rows = [row for row in table if (row["device"], row["level_dbm"]) == (device, level)]
-            gained, lost = (sum(float(str(row[name])) for row in rows) for name in _CHANNEL_COLUMNS[3:5])
-            yield f"  {device} at {level} dBm: channels x km2 gained {gained:.1f}, lost {lost:.1f}"
+            told = [f"{verb} {_sum_of_rows(rows, verb)}" for verb in ("gained", "lost")]
+            yield f"  {device} at {level} dBm: {', '.join(told)}"
     maps = "difference_*.tif, change_*.tif with styles for QGIS"
     yield f"Written to {out}: channels.csv, inputs.csv, {maps}, compare_*.png"
+
+
+def _told_inputs(inputs: Sequence[ChangedInput]) -> Iterator[str]:
+    """The first of what went in otherwise; settings with both values."""
+    if not inputs:
+        yield "Inputs, settings and program are the same."
+        return
+    yield "Changed:"
+    for kind, key, before, after in sorted(inputs, key=lambda one: one.kind != "setting")[:_TOLD]:
+        values = f": {before or 'none'} -> {after or 'none'}" if kind in ("setting", "package") else ""
+        yield f"  {kind} {key}{values}"
+    if len(inputs) > _TOLD:
+        yield f"  and {len(inputs) - _TOLD} more: inputs.csv"
+
+
+def _sum_of_rows(rows: Sequence[Mapping[str, object]], verb: str) -> str:
+    """Area, and people where they are known."""
+    area_km2 = sum(float(str(row[f"{verb}_km2"])) for row in rows)
+    people = [str(row[f"{verb}_persons"]) for row in rows]
+    known = f" with {sum(map(float, people)):,.0f} people" if all(people) else ""
+    return f"{area_km2:,.1f} km2{known}"

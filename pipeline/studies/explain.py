@@ -52,7 +52,13 @@ from pipeline.studies.explain_path import (
     require_path,
     wanted_path,
 )
-from pipeline.studies.explain_picture import NO_PICTURES, ExplainPictures, check_pictures, draw_budget
+from pipeline.studies.explain_picture import (
+    NO_PICTURES,
+    ExplainPictures,
+    check_pictures,
+    draw_budget,
+    limit_name,
+)
 from pipeline.studies.pictures import draw_profile
 
 FORBIDDEN_DB = -999.0
@@ -387,14 +393,15 @@ def _is_known(value: object) -> bool:
 
 def as_text(answer: dict[str, Any]) -> str:
     """The answer as lines: the limits that come next, farthest first, then the one that decides."""
-    published = answer["published_dbm"]
+    published, status = answer["published_dbm"], answer["status"].replace("_", " ")
     number = "" if published is None else f", {published:.2f} dBm"
-    lines = [
-        f"channel {answer['channel']}, device {answer['device']}, "
-        f"lon {answer['lon']:g}, lat {answer['lat']:g}: {answer['status'].replace('_', ' ')}{number}"
-    ]
-    for place, limit in reversed(list(enumerate(answer["next_limits"], start=1))):
-        lines += [f"next limit {place}: {_limit_lines(limit)[0]}", *_limit_lines(limit)[1:]]
+    where = f"lon {answer['lon']:g}, lat {answer['lat']:g}"
+    place = f"channel {answer['channel']}, device {answer['device']}, {where}"
+    if status == "outside":
+        return f"{place}: outside the territory, where nothing is said"
+    lines = [f"{place}: {status}{number}; limited by {limit_name(answer)}"]
+    for rank, limit in reversed(list(enumerate(answer["next_limits"], start=1))):
+        lines += [f"next limit {rank}: {_limit_lines(limit)[0]}", *_limit_lines(limit)[1:]]
     for layer in answer.get("height_rule", {}).get("layers", []):
         lines.append(f"  layer {_shown(layer)}")
     if "wanted_path" in answer:

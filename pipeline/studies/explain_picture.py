@@ -38,9 +38,9 @@ def draw_budget(path: Path, answer: _Limit) -> None:
     published = answer["published_dbm"]
     number = answer["status"].replace("_", " ") + ("" if published is None else f", {published:.2f} dBm")
     where = f"Channel {answer['channel']}, {answer['device']}, {answer['lon']:g} E, {answer['lat']:g} N"
-    title = f"{where}: {number}; limited by {_named(answer)}"
+    title = f"{where}: {number}; limited by {limit_name(answer)}"
     terms = [(term["name"], float(term["value_db"])) for term in answer["terms"]]
-    limits = [(_named(limit), float(limit["total_dbm"])) for limit in _with_totals(answer)]
+    limits = [(limit_name(limit), float(limit["total_dbm"])) for limit in _with_totals(answer)]
     draw_terms(path, title, terms, limits)
 
 
@@ -48,8 +48,12 @@ def _with_totals(answer: _Limit) -> Sequence[_Limit]:
     return [limit for limit in (answer, *answer["next_limits"]) if limit["terms"]]
 
 
-def _named(limit: _Limit) -> str:
-    """Service and station, where one is told."""
-    station = limit["victim"].get("station", "")
+def limit_name(limit: _Limit) -> str:
+    """Service, and the victim's channel and station where they are told: ``dtt, channel 21, SI037``."""
+    victim = limit["victim"]
+    station = victim.get("station", "")
+    channel = f"channel {victim['channel']}" if "channel" in victim else ""
+    name = station["id"] if isinstance(station, Mapping) else station or victim.get("id", "")
     service = str(limit["service"]).replace("_", " ")
-    return f"{service}, {station}" if station else service
+    shown = "" if victim.get("kind") == "device" else name
+    return ", ".join(filter(None, (service, channel, shown)))

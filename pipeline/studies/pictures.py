@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -18,6 +19,10 @@ from pipeline.files import write_whole
 from pipeline.studies.explain_path import DrawnProfile
 
 _DPI = 120
+# Channels that have room for their number below a bar.
+_MOST_NUMBERED = 20
+# Beyond these values a bar ends, whatever the number beside it: it would leave no room for the others.
+_LONGEST_BAR_DB = 250.0
 _Bounds = tuple[float, float, float, float]
 
 
@@ -43,16 +48,25 @@ def draw_changes(
     left.set_facecolor("lightgrey")
     left.set_xlabel("km east")
     left.set_ylabel("km north")
-    channels = list(bars)
-    right.bar(channels, [bars[channel][0] for channel in channels], color="#2166ac", label="gained")
-    lost_km2 = [-bars[channel][1] for channel in channels]
-    right.bar(channels, lost_km2, color="#b2182b", hatch="//", label="lost")
-    right.axhline(0.0, color="black", linewidth=0.8)
-    right.set_xlabel("channel")
-    right.set_ylabel("area, km²")
-    right.legend()
-    figure.suptitle(title)
+    _draw_bars(right, bars)
+    figure.suptitle(title, fontsize="medium", wrap=True, parse_math=False)
     _save(figure, path)
+
+
+def _draw_bars(axes: Axes, bars: Mapping[int | str, tuple[float, float]]) -> None:
+    """Area gained above the line and lost below it, by channel; every few channels have their number."""
+    places, step = range(len(bars)), 1 + len(bars) // _MOST_NUMBERED
+    gained_km2, lost_km2 = zip(*bars.values(), strict=True)
+    axes.bar(places, gained_km2, color="#2166ac", label="gained")
+    axes.bar(places, [-area_km2 for area_km2 in lost_km2], color="#b2182b", hatch="//", label="lost")
+    axes.axhline(0.0, color="black", linewidth=0.8)
+    axes.set_xticks(places[::step], [str(channel) for channel in bars][::step])
+    if not any(gained_km2) and not any(lost_km2):
+        axes.set_ylim(-1.0, 1.0)
+        axes.text(0.5, 0.6, "no channel gained, none lost", ha="center", transform=axes.transAxes)
+    axes.set_xlabel("channel")
+    axes.set_ylabel("area gained, and lost (below the line), km²")
+    axes.legend()
 
 
 def draw_fields(path: Path, title: str, panels: Mapping[str, NDArray[np.float64]]) -> None:
@@ -132,27 +146,32 @@ def draw_terms(
 ) -> None:
     """Terms in dB by name, each bar beginning where the last one ended; beside them limits in dBm by name."""
     figure = Figure(figsize=(11.0, 2.4 + 0.32 * max(len(terms), len(limits))), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(2.0, 1.0))
-    values_db = np.array([value_db for _, value_db in terms])
+    left, right = figure.subplots(1, 2, width_ratios=(3.0, 2.0))
+    values_db = np.clip([value_db for _, value_db in terms], -_LONGEST_BAR_DB, _LONGEST_BAR_DB)
     ends_db = np.cumsum(values_db)
     colours = ["#2166ac" if value_db >= 0.0 else "#b2182b" for value_db in values_db]
     bars = left.barh(range(len(terms)), values_db, left=ends_db - values_db, color=colours)
-    left.bar_label(bars, [f"{value_db:+.2f}" for value_db in values_db], padding=3, fontsize="small")
+    left.bar_label(bars, [_number(value_db, "+.2f") for _, value_db in terms], padding=3, fontsize="small")
     left.set_yticks(range(len(terms)), [name for name, _ in terms])
     left.set_xlabel("dB, each term on the sum of those above it")
-    levels_dbm = [level_dbm for _, level_dbm in limits]
+    levels_dbm = np.clip([level_dbm for _, level_dbm in limits], -_LONGEST_BAR_DB, _LONGEST_BAR_DB)
     shades = ["#1c2126", *["#9aa5ad"] * len(limits)][: len(limits)]
     bars = right.barh(range(len(limits)), levels_dbm, color=shades)
-    right.bar_label(bars, [f"{level_dbm:.2f}" for level_dbm in levels_dbm], padding=3, fontsize="small")
-    right.set_yticks(range(len(limits)), [name for name, _ in limits])
-    right.set_xlabel("dBm: limit that decides, next ones")
+    right.bar_label(bars, [_number(level_dbm, ".2f") for _, level_dbm in limits], padding=3, fontsize="small")
+    right.set_yticks(range(len(limits)), [name.replace(", ", ",\n", 1) for name, _ in limits])
+    right.set_xlabel("dBm: the limit that decides, and the next")
     for axes in (left, right):
         axes.use_sticky_edges = False  # room for the numbers beside the bars
-        axes.margins(x=0.25)
+        axes.margins(x=0.35)
         axes.invert_yaxis()
         axes.axvline(0.0, color="black", linewidth=0.8)
     figure.suptitle(title, fontsize="medium", parse_math=False)
     _save(figure, path)
+
+
+def _number(value: float, form: str) -> str:
+    """A number beside its bar; one that leaves nothing is said in words."""
+    return "forbids all" if value < -_LONGEST_BAR_DB else format(value, form)
 
 
 def _save(figure: Figure, path: Path) -> None:

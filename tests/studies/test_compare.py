@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from pyproj import Geod, Transformer
 from typer.testing import CliRunner
 
@@ -20,6 +21,7 @@ from pipeline.grid.grid import Grid
 from pipeline.plan.territory_file import load_config
 from pipeline.publish.manifest_changes import changed_inputs
 from pipeline.publish.styles import class_index, read_schemes
+from pipeline.studies import pictures
 from pipeline.studies.compare import PixelChange, change_class, common_grid, compare_command, difference_centi
 
 GRID = Grid("EPSG:3794", 500.0, 500_000.0, 100_000.0, 4, 3)
@@ -153,6 +155,43 @@ def geodesic_km2(row: int, col: int) -> float:
     to_degrees = Transformer.from_crs("EPSG:3794", "EPSG:4326", always_xy=True)
     lon, lat = to_degrees.transform([x, x + 500, x + 500, x], [y, y, y - 500, y - 500])
     return abs(Geod(ellps="WGS84").polygon_area_perimeter(lon, lat)[0]) / 1e6
+
+
+def test_what_changed_is_told_and_the_picture_is_whole(tiny: Path, tmp_path: Path) -> None:
+    """Settings with both values; a file of equal content elsewhere and what a what-if adds are no change."""
+    first = make_run(tmp_path, tiny, "run1", BEFORE)
+    second = make_run(tmp_path, tiny, "run2", AFTER)
+    manifest = json.loads((second / "manifest.json").read_text())
+    settings = manifest["config"]["settings"]
+    settings["devices"][0]["dq_pct"] = 2.0
+    settings |= {"results": "tiny-what-if", "title": "tiny: what if devices.fixed30.dq_pct=2"}
+    settings["grid"]["least_margins_km"] = [10.0, 20.0]
+    manifest["inputs"][0]["path"] = "elsewhere/register.csv"
+    (second / "manifest.json").write_text(json.dumps(manifest))
+    write_population(tmp_path, second)
+    for folder in ("results", "build"):
+        (tmp_path / folder / "tiny-what-if").symlink_to("tiny")
+    result = CliRunner().invoke(app, ["compare", str(first), str(second), "--out", str(tmp_path / "out")])
+    changed = result.stdout.split("Changed:\n")[1].split("Gained")[0]
+    assert changed == "  setting devices.fixed30.dq_pct: 1.0 -> 2.0\n"
+    assert "  fixed30 at 20 dBm: gained 0.5 km2 with 8 people, lost 0.5 km2 with 15 people" in result.stdout
+    same = CliRunner().invoke(app, ["compare", str(first), str(first), "--out", str(tmp_path / "same")])
+    assert "Inputs, settings and program are the same." in same.stdout
+
+
+def test_bars_are_numbered_by_whole_channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bonds too, however many; the title has its lines, and nothing gained is said in words."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(pictures, "_save", lambda figure, path: drawn.append(figure))
+    bars = dict.fromkeys(range(21, 61), (1.0, 0.5))
+    pictures.draw_changes(tmp_path / "x.png", "a\nb", np.zeros((2, 2)), (0.0, 0.0, 1e3, 1e3), bars)
+    pictures.draw_changes(
+        tmp_path / "x.png", "a", np.zeros((2, 2)), (0.0, 0.0, 1e3, 1e3), {"20-21": (0.0, 0.0)}
+    )
+    labels = [label.get_text() for label in drawn[0].axes[1].get_xticklabels()]
+    assert labels == [str(channel) for channel in range(21, 61, 3)]
+    assert [text.get_text() for text in drawn[1].axes[1].texts] == ["no channel gained, none lost"]
+    assert drawn[1].axes[1].get_xticklabels()[0].get_text() == "20-21"
 
 
 def test_population_of_another_run_is_not_used(tiny: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from pipeline.query.results import config_of, read_run
 from pipeline.services import dtt
 from pipeline.studies.explain import as_text, cap_budget, explain_point
 from pipeline.studies.explain_path import DrawnProfile, WantedPath
+from pipeline.studies.explain_picture import limit_name
 from tests.dtt.test_protection_maps import C_N_DB, CHANNEL, F_MHZ, HOME, MODES, Case
 from tests.jobs import run_from
 from tests.rasters import write_raster
@@ -175,6 +176,18 @@ def test_what_forbids_is_a_number_and_the_limits_behind_it_are_told(case: Case) 
     assert "next limit 1: " in as_text(answer)
 
 
+def test_a_limit_is_named_in_a_few_words_and_outside_nothing_limits() -> None:
+    """In the first line and beside the bars of the picture: service, channel and station, not all facts."""
+    station = {"id": "SI037", "site": "Lubnik", "lon": 14.2661}
+    television = {"service": "foreign_dtt", "victim": {"channel": 21, "station": station}}
+    assert limit_name(television) == "foreign dtt, channel 21, SI037"
+    assert limit_name({"service": "dtt", "victim": {"station": "SI001"}}) == "dtt, SI001"
+    assert limit_name({"service": "pmse", "victim": {"id": "SI-P-001"}}) == "pmse, SI-P-001"
+    assert limit_name({"service": "device_cap", "victim": {"kind": "device", "id": "x"}}) == "device cap"
+    outside = {"channel": 21, "device": "x", "lon": 2.0, "lat": 45.0, "published_dbm": None}
+    assert as_text(outside | {"status": "outside", "service": "outside"}).count("\n") == 0
+
+
 def test_height_is_explained_by_the_lowest_of_the_layers_around_it(case: Case) -> None:
     first = yaml.safe_load(case.config_path.read_text())["devices"][0]
     run = publish(case, devices=[first | {"height_m": 30.0}, first | {"id": "low", "height_m": 10.0}])
@@ -216,7 +229,7 @@ def test_below_the_minimum_is_not_permitted_and_still_explained(case: Case) -> N
     answer = explained(run, CHANNEL, lon[x], lat[x])
     check_pixel(answer, -9999, 35.9)
     first, *_, last = as_text(answer).splitlines()
-    assert first.endswith(": not permitted")
+    assert first.endswith(f": not permitted; limited by {limit_name(answer)}")
     assert last.split()[:2] == ["total", f"{answer['total_dbm']:.4f}"]
     assert last.endswith("below 35.90 dBm, the least e.i.r.p. of the device: not permitted")
     assert answer["least_eirp_dbm"] == 35.9
