@@ -15,6 +15,7 @@ from pipeline.config.channels import ChannelList
 from pipeline.errors import InputError
 from pipeline.plan.territory_file import export_schema, load_config
 from pipeline.radio.channel_plan import channel_centre_mhz, plan_channels
+from pipeline.shipped import TABLES
 
 
 @pytest.fixture
@@ -85,6 +86,21 @@ def test_name_defaults_to_the_stem_of_the_file(tmp_path: Path, slovenia: str) ->
     path = tmp_path / "coast_west.yaml"
     path.write_text(slovenia, encoding="utf-8")
     assert load_config(path).name == "coast_west"
+
+
+def test_shipped_table_is_found_outside_the_checkout(
+    tmp_path: Path, slovenia: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the path that documents name; a file of one's own at that path wins, and no other is made up."""
+    monkeypatch.chdir(tmp_path)
+    path, name = tmp_path / "own.yaml", "configs/tables/report_fr.yaml"
+    path.write_text(slovenia.replace("report:", f"report:\n  texts: {name}"), encoding="utf-8")
+    assert load_config(path).report.texts == TABLES / "report_fr.yaml"
+    (tmp_path / "configs/tables").mkdir(parents=True)
+    (tmp_path / name).write_text("", encoding="utf-8")
+    assert load_config(path).report.texts == Path(name)
+    path.write_text(path.read_text(encoding="utf-8").replace("_fr.", "_xx."), encoding="utf-8")
+    assert load_config(path).report.texts == Path("configs/tables/report_xx.yaml")
 
 
 def test_schema_in_the_repository_is_the_exported_one(repository: Path) -> None:

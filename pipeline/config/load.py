@@ -15,6 +15,7 @@ from pipeline.config.base import FORMS
 from pipeline.config.config import Config
 from pipeline.errors import InputError, fault_of_value
 from pipeline.rows.text_records import PRINTABLE_TEXT, decoded, unfit_character
+from pipeline.shipped import shipped
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _MERGE_TAG = "tag:yaml.org,2002:merge"
@@ -22,6 +23,7 @@ _MERGE_TAG = "tag:yaml.org,2002:merge"
 _MOST_BYTES = 20_000_000
 _MOST_DEPTH = 50
 _MOST_VALUES = 100_000
+_TABLES = "configs/tables/"
 
 
 # What the parser says, in part, and how it is told here.
@@ -111,11 +113,28 @@ def read_config(path: Path, context: Mapping[str, object]) -> Config:
         raise InputError("is not a mapping of settings", file=path)
     _check_texts(path, content)
     content.setdefault("name", path.stem)
+    _name_shipped(content)
     _fill_in_profiles(path, content)
     try:
         return Config.model_validate(content, context=dict(context)).from_file(path)
     except ValidationError as error:
         raise _as_input_error(path, error) from None
+
+
+def _name_shipped(content: object) -> None:
+    """Tables that come with the program are found outside a checkout, too, by the path in documents."""
+    seen: set[int] = set()
+    waiting = [content]
+    while waiting:
+        value = waiting.pop()
+        if not isinstance(value, (dict, list)) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        for key, item in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            if isinstance(item, str) and item.startswith(_TABLES) and not Path(item).exists():
+                carried = shipped(item)
+                value[key] = str(carried) if carried.is_file() else item
+            waiting.append(item)
 
 
 def _check_texts(path: Path, content: object) -> None:
