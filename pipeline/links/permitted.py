@@ -79,7 +79,8 @@ def answering_devices(permits: Permits, height_m: float | None, device: str | No
         return layers_for(permits.database.facts, AntennaHeight(None if device else height_m), device)
     except PawsError as error:
         field = "device" if device else "height_m"
-        raise InputError(error.message, field=field, value=device or height_m) from None
+        allowed = str(error.data or "")
+        raise InputError(error.message, field=field, value=device or height_m, allowed=allowed) from None
 
 
 def permitted_at(

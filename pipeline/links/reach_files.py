@@ -17,6 +17,7 @@ from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.grid.layer_files import layer_file
 from pipeline.grid.raster import Part
+from pipeline.layers import LAYERS
 from pipeline.links.link_styles import QML_FILE, link_style
 from pipeline.query.profiles import channel_entries
 from pipeline.query.results import Run, config_of, population_of, published_file, read_public_run
@@ -56,8 +57,8 @@ def reach_command(request: ReachRequest) -> None:
         raise InputError("is not allowed", field="--q-pct", value=request.q_pct, allowed="1 to 99 %")
     files = reach_files(request.device, request.mode, request.from_km)
     names = [_name(family, fields) for family, fields in files]
-    style = Path(names[0]).with_suffix(".qml").name
-    products = dict.fromkeys(names, GEOTIFF_FILE) | {style: QML_FILE}
+    styles = _styles(files)
+    products = dict.fromkeys(names, GEOTIFF_FILE) | dict.fromkeys(styles, QML_FILE)
     products |= {"reach_statistics.csv": kind_of_table(*REACH_COLUMNS)}
     check_output_folder("--out", request.out, products, inputs)
     client, modes = read_clients(request.cpe_table).named(request.cpe), read_modes(request.modes)
@@ -82,11 +83,23 @@ def reach_command(request: ReachRequest) -> None:
     parts = _parts(stacked, grid)
     rows = write_reach_layers(asked, channels, tables, parts, grid, weights, path_of, tags)
     write_output(request.out / "reach_statistics.csv", csv_text(REACH_COLUMNS, rows))
-    write_output(request.out / style, link_style("reach"))
+    for style, scheme in styles.items():
+        write_output(request.out / style, link_style(scheme))
+    _tell(request.out, rows)
+
+
+def _styles(files: Sequence[tuple[str, Mapping[str, object]]]) -> dict[str, str]:
+    """Style beside each raster whose family has classes, and these classes."""
+    schemes = {_name(family, fields): LAYERS[family].view.scheme for family, fields in files}
+    return {Path(name).with_suffix(".qml").name: scheme for name, scheme in schemes.items() if scheme}
+
+
+def _tell(out: Path, rows: Sequence[Mapping[str, object]]) -> None:
     print(REACH_NOTICE)
     for row in rows:
         said = row["population_pct"] or "-"
         print(f"at least {row['km']} km: {row['area_pct']} % of the area, {said} % of the people")
+    print(f"Written to {out}: reach*.tif with styles for QGIS, reach_statistics.csv")
 
 
 def _name(family: str, fields: Mapping[str, object]) -> str:

@@ -73,7 +73,8 @@ def service_window(
     try:
         layers = layers_for(facts, AntennaHeight(client.height_m), None)
     except PawsError as error:
-        raise InputError(error.message, field="--cpe", value=client.id) from None
+        allowed = str(error.data or "")
+        raise InputError(error.message, field="--cpe", value=client.id, allowed=allowed) from None
     whole = permits.database.rasters[layers[0]["id"]].grid
     reach_px = math.ceil(1000.0 * radius_km * whole.largest_scale() / whole.resolution_m)
     places = np.array([whole.pixel_of(station.lon, station.lat) for station in stations])

@@ -143,7 +143,8 @@ def query_command(results: Path, request: Request, *, as_json: bool, now: dateti
     except PawsError as error:
         if as_json:
             print(json.dumps(error_response(error), indent=1, ensure_ascii=False))
-        print(f"channelmaps: {error.code.name}: {error.message}", file=sys.stderr)
+        more = f"; {error.data}" if isinstance(error.data, str) else ""
+        print(f"channelmaps: {error.code.name}: {error.message}{more}", file=sys.stderr)
         return 0 if error.code == Code.OUTSIDE_COVERAGE else 2
     finally:
         close_database(database)

@@ -90,6 +90,9 @@ def test_raster_equals_the_point_tool_on_the_same_generic_path(run: Path) -> Non
         assert source.tags()["path"].startswith("generic land path")
     style = Path("out/reach_fixed30_qpsk-1-2.qml").read_text()
     assert "not evaluated" in style
+    counted = [Path(f"out/reach_channels_fixed30_qpsk-1-2_{km}.qml").read_text() for km in (1, 5, 10)]
+    assert all("1 or 2" in style for style in counted)
+    assert "Written to out: reach*.tif" in done.output
     with rasterio.open("out/reach_channel_fixed30_qpsk-1-2.tif") as source:
         channel = source.read(1)
     rows, cols = np.nonzero(radius < 65534)

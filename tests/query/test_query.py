@@ -722,6 +722,7 @@ def test_device_anywhere_in_an_area_gets_the_least_of_all_its_pixels(
         (["--area", "fence.geojson", "--lon", "14", "--lat", "46"], "an area and a point"),
         (["--area", "fence.geojson", "--uncertainty", "5"], "an area and a point"),
         (["--area", "two.geojson"], "is not one area"),
+        (["--lon", "14.5", "--lat", "46", "--height", "400"], "; highest antenna height of this database is"),
     ],
 )
 def test_place_that_is_none_is_refused(run: Path, tmp_path: Path, options: list[str], said: str) -> None:
