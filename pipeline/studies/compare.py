@@ -25,12 +25,11 @@ from pipeline.files import (
     OutputKind,
     check_output_folder,
     csv_text,
-    kind_of_start,
     kind_of_table,
     write_output,
 )
 from pipeline.grid import raster
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import Box, Grid
 from pipeline.grid.layer_files import channel_bands, layer_file, two_digits
 from pipeline.publish.manifest_changes import ChangedInput, changed_inputs
 from pipeline.publish.qgis.qml import legend_of, style_text
@@ -39,6 +38,7 @@ from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, population_of, published_file, read_onto, read_run
 from pipeline.radio.allocations import is_partial
 from pipeline.studies.pictures import draw_changes
+from pipeline.studies.tool_projects import QGS_FILE, STYLE_FILE, maps_project
 
 _CHANNEL_COLUMNS = (
     "device",
@@ -51,9 +51,10 @@ _CHANNEL_COLUMNS = (
 )
 _INPUT_COLUMNS = ("kind", "key", "run_a", "run_b")
 _MAPS = ("difference", "change")
+_TITLES = {"change": "kind of change", "difference": "change of max e.i.r.p."}
+_PROJECT = "compare.qgs"
 # Changed inputs that are told on the screen.
 _TOLD = 8
-_STYLE_FILE = kind_of_start("a style of QGIS", rb"<!DOCTYPE qgis")
 
 
 class PixelChange(IntEnum):
@@ -104,6 +105,7 @@ def compare_command(first: Path, second: Path, out: Path) -> None:
         print("channelmaps: no population of this run at hand; persons are left empty", file=sys.stderr)
     out.mkdir(parents=True, exist_ok=True)
     table: list[dict[str, object]] = []
+    home = np.zeros(area_km2.shape, dtype=np.bool_)
     for device, channels in pair.channels.items():
         net = np.zeros((len(pair.levels_dbm), *area_km2.shape), dtype=np.int16)
         inside = np.zeros(area_km2.shape, dtype=np.bool_)
@@ -116,8 +118,10 @@ def compare_command(first: Path, second: Path, out: Path) -> None:
                 net[i] += after.astype(np.int16) - before
                 found = _balance(before, after, area_km2, persons)
                 table.append(_row_of(device, level_dbm, channel, found))
+        home |= inside
         _draw_device(out, pair, device, table, np.where(inside, net, np.nan))
     inputs = changed_inputs(pair.first.manifest, pair.second.manifest)
+    write_output(out / _PROJECT, _project(pair, home))
     write_output(out / "channels.csv", csv_text(_CHANNEL_COLUMNS, table))
     write_output(out / "inputs.csv", csv_text(_INPUT_COLUMNS, [change._asdict() for change in inputs]))
     print("\n".join(summary(pair, table, inputs, out)))
@@ -141,8 +145,38 @@ def _products(pair: ComparedRuns) -> dict[str, OutputKind]:
         for device, channels in pair.channels.items()
         for channel in channels
     }
-    styles = {f"{Path(name).stem}.qml": _STYLE_FILE for name in maps}
-    return tables | pictures | maps | styles
+    styles = {f"{Path(name).stem}.qml": STYLE_FILE for name in maps}
+    return tables | pictures | maps | styles | {_PROJECT: QGS_FILE}
+
+
+def _project(pair: ComparedRuns, inside: NDArray[np.bool_]) -> str:
+    """A project of QGIS over the pixels ``inside``: a layer for each device, kind of map and channel."""
+    groups = {
+        f"{said}, {device}": [
+            (name, f"{said} ch {channel} {device}", _map_file(name, device, channel)) for channel in channels
+        ]
+        for device, channels in pair.channels.items()
+        for name, said in _TITLES.items()
+    }
+    manifest = pair.second.manifest
+    notice = f"From {_named(pair.first)} to {_named(pair.second)}. {manifest.get('notice', '')}".strip()
+    title = f"Changes to {manifest.get('title') or manifest['territory']}"
+    return maps_project(title, notice, pair.grid.crs, _box_of(pair.grid, inside), groups)
+
+
+def _box_of(grid: Grid, inside: NDArray[np.bool_]) -> Box:
+    """West, south, east and north in m of the pixels ``inside``, with a margin of a twentieth."""
+    rows, cols = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return grid.bounds_m
+    step_m, west_m, north_m = grid.resolution_m, grid.west_m, grid.north_m
+    margin_m = step_m * max(rows[-1] - rows[0], cols[-1] - cols[0], 20) / 20.0
+    return (
+        float(west_m + step_m * cols[0] - margin_m),
+        float(north_m - step_m * (rows[-1] + 1) - margin_m),
+        float(west_m + step_m * (cols[-1] + 1) + margin_m),
+        float(north_m - step_m * rows[0] + margin_m),
+    )
 
 
 def _map_file(name: str, device: str, channel: DeviceChannel) -> str:
@@ -378,8 +412,8 @@ def summary(
             rows = [row for row in table if (row["device"], row["level_dbm"]) == (device, level)]
             told = [f"{verb} {_sum_of_rows(rows, verb)}" for verb in ("gained", "lost")]
             yield f"  {device} at {level} dBm: {', '.join(told)}"
-    maps = "difference_*.tif, change_*.tif with styles for QGIS"
-    yield f"Written to {out}: channels.csv, inputs.csv, {maps}, compare_*.png"
+    maps = "difference_*.tif and change_*.tif with styles"
+    yield f"Written to {out}: {_PROJECT} (open it in QGIS), {maps}, channels.csv, inputs.csv, compare_*.png"
 
 
 def _told_inputs(inputs: Sequence[ChangedInput]) -> Iterator[str]:

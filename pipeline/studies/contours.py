@@ -43,14 +43,18 @@ from pipeline.grid.grid import LONLAT, Grid
 from pipeline.grid.layer_files import layer_file, raster_of
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.territory_file import files_read
+from pipeline.publish.qgis.qml import legend_of, style_text
+from pipeline.publish.styles import read_schemes
 from pipeline.radio.channel_plan import channel_centre_mhz, receiver_band
 from pipeline.radio.noise import noise_field_dbuvm
 from pipeline.reference.ratio_tables import ModeKey, read_modes
+from pipeline.studies.tool_projects import QGS_FILE, STYLE_FILE, areas_project
 from pipeline.terrain.records import Sweep
 
 _FILES = {
     "contours.gpkg": kind_of_start("a GeoPackage", rb"SQLite format 3\0"),
     "contours.kml": kind_of_start("a KML document", rb"\s*<\?xml[^>]*>\s*<kml"),
+    "contours.qgs": QGS_FILE,
 }
 _LAYERS = ("coverage", "protection")
 # Blue, green, red in hexadecimal, and whether areas are filled.
@@ -81,7 +85,12 @@ def contour_command(
     _check_ids(asked)
     rasters = {name: f"coverage_{_file_name(name)}.tif" for name in dict.fromkeys(transmitters)}
     _check_names(rasters)
-    products: dict[str, OutputKind] = {**_FILES, **dict.fromkeys(rasters.values(), GEOTIFF_FILE)}
+    styles = [str(Path(name).with_suffix(".qml")) for name in rasters.values()]
+    products: dict[str, OutputKind] = {
+        **_FILES,
+        **dict.fromkeys(rasters.values(), GEOTIFF_FILE),
+        **dict.fromkeys(styles, STYLE_FILE),
+    }
     check_output_folder("--out", out, products, [asked.build, *files_read(plan.config)])
     channels = [channel for channel in plan.victims if _wanted(asked, channel)]
     _check_layers(asked, channels)
@@ -100,8 +109,11 @@ def contour_command(
     frames = {name: _frame(found) for name, found in rows.items()}
     write_output(out / "contours.gpkg", geopackage_bytes(frames, dict.fromkeys(_LAYERS, "MultiPolygon")))
     write_output(out / "contours.kml", _kml(frames))
+    write_output(out / "contours.qgs", _project(plan.config, frames))
     told = ", ".join(f"{len(found)} {name}" for name, found in rows.items())
-    print(f"contours of {len(channels)} channels: {told}; written to {out}")
+    print(
+        f"contours of {len(channels)} channels: {told}; written to {out}: contours.gpkg, .kml, .qgs for QGIS"
+    )
 
 
 # --- what is asked for --------------------------------------------------------------------------------------
@@ -208,6 +220,8 @@ def _write_raster(path: Path, config: Config, station: xr.Dataset, served: _Serv
         long_name=f"wanted field of {name} where it is the best server of served pixels",
     )
     raster.write(path, layer, tags={"transmitter": name, "notice": config.notice}, publish=True)
+    scheme = read_schemes()["dtt_field"]
+    write_output(path.with_suffix(".qml"), style_text(legend_of(scheme, unit=scheme.unit, whole=True)))
 
 
 # --- protection ---------------------------------------------------------------------------------------------
@@ -281,6 +295,19 @@ def _frame(rows: Sequence[dict[str, Any]]) -> gpd.GeoDataFrame:
 
 def _multi(shape: shapely.Geometry) -> shapely.MultiPolygon:
     return shape if isinstance(shape, shapely.MultiPolygon) else shapely.MultiPolygon([shape])
+
+
+def _project(config: Config, frames: Mapping[str, gpd.GeoDataFrame]) -> str:
+    """A project of QGIS with both layers in the colours of the KML, on the territory's grid."""
+    crs = config.grid.crs
+    layers = {
+        name: (f"#{bgr[4:]}{bgr[2:4]}{bgr[:2]}", bool(filled)) for name, (bgr, filled) in _KML_STYLES.items()
+    }
+    boxes = [frame.to_crs(crs).total_bounds for frame in frames.values() if len(frame)]
+    ends = np.array(boxes or [(0.0, 0.0, 1.0, 1.0)])
+    view = (*ends[:, :2].min(axis=0).tolist(), *ends[:, 2:].max(axis=0).tolist())
+    title = f"{config.title or config.name}: contours of transmitters"
+    return areas_project(title, crs, view, "contours.gpkg", layers)
 
 
 def _kml(frames: Mapping[str, gpd.GeoDataFrame]) -> bytes:

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -177,6 +178,25 @@ def test_what_changed_is_told_and_the_picture_is_whole(tiny: Path, tmp_path: Pat
     assert "  fixed30 at 20 dBm: gained 0.5 km2 with 8 people, lost 0.5 km2 with 15 people" in result.stdout
     same = CliRunner().invoke(app, ["compare", str(first), str(first), "--out", str(tmp_path / "same")])
     assert "Inputs, settings and program are the same." in same.stdout
+
+
+def test_project_of_a_comparison_has_every_map_with_its_title(tiny: Path, tmp_path: Path) -> None:
+    """One of them is shown, the view is that of the pixels inside, and the notice says what is compared."""
+    first = make_run(tmp_path, tiny, "run1", BEFORE)
+    second = make_run(tmp_path, tiny, "run2", AFTER)
+    compare_command(first, second, tmp_path / "out")
+    found = ElementTree.parse(tmp_path / "out/compare.qgs").getroot()
+    layers = {layer.findtext("layername"): layer.findtext("datasource") for layer in found.iter("maplayer")}
+    assert layers == {
+        "kind of change ch 30 fixed30": "./change_fixed30_ch30.tif",
+        "change of max e.i.r.p. ch 30 fixed30": "./difference_fixed30_ch30.tif",
+    }
+    shown = [
+        node.get("name") for node in found.iter("layer-tree-layer") if node.get("checked") != "Qt::Unchecked"
+    ]
+    assert shown == ["kind of change ch 30 fixed30"]
+    assert "(run1) to tiny" in found.findtext("projectMetadata/abstract")
+    assert float(found.findtext("mapcanvas/extent/xmin")) == pytest.approx(499_500.0)
 
 
 def test_bars_are_numbered_by_whole_channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

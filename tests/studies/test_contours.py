@@ -97,7 +97,20 @@ def test_raster_of_a_station_has_its_field_where_it_serves(built: Path, tmp_path
     assert (values[:, :20] == -32768).all()
     assert (values[0] == -32768).all()
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"contours.gpkg", "contours.kml", "coverage_A.tif"}
+    contours = {"contours.gpkg", "contours.kml", "contours.qgs"}
+    assert names == {*contours, "coverage_A.tif", "coverage_A.qml"}
+    contour_command(built, tmp_path / "out", transmitters=["A"])  # replaces its own files
+
+
+def test_project_of_contours_names_and_colours_the_layers(built: Path, tmp_path: Path) -> None:
+    """Lines that do not hide each other, in the colours of the KML, with the ids beside them."""
+    contour_command(built, tmp_path / "out")
+    found = ElementTree.parse(tmp_path / "out/contours.qgs").getroot()
+    sources = [layer.findtext("datasource") for layer in found.iter("maplayer")]
+    assert sources == ["./contours.gpkg|layername=coverage", "./contours.gpkg|layername=protection"]
+    colours = [option.get("value") for option in found.iter("Option") if option.get("name") == "color"]
+    assert [colour.split(",")[3] for colour in colours] == ["40", "0"]
+    assert found.findtext("title").endswith(": contours of transmitters")
 
 
 def test_kml_has_both_layers_and_equal_bytes(built: Path, tmp_path: Path) -> None:
