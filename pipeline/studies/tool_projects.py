@@ -51,9 +51,9 @@ def areas_project(title: str, crs: str, view: Box, file: str, layers: Mapping[st
     """Layers of a GeoPackage of overlapping areas, by name: colour of the line, whether there is a fill."""
     nodes = []
     for name, (colour, filled) in layers.items():
-        rgb = ",".join(str(int(colour[place : place + 2], 16)) for place in (1, 3, 5))
+        red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
         options = {
-            "color": f"{rgb},{_FAINT if filled else 0}",
+            "color": f"{red},{green},{blue},{_FAINT if filled else 0}",
             "outline_color": colour,
             "outline_width": _LINE_MM,
         }

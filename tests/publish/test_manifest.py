@@ -238,10 +238,10 @@ def test_land_cover_is_named_where_it_counts_and_where_it_does_not(tiny: Path) -
         "Fields of DTT are those over bare terrain: no land cover (terrain.clutter)."
     ]
     edit(tiny, "dem: [dem.tif]", f"dem: [dem.tif], clutter: {{raster: [dem.tif], table: {table}}}")
-    assert manifest_of(tiny)["terrain"]["clutter"] == {"on": True, "reason": "heights of clutter_igbp.csv"}
+    assert manifest_of(tiny)["terrain"]["clutter"] == {"on": True, "reason": f"heights of {table}"}
     assert not [note for note in manifest_of(tiny)["notes"] if "bare terrain" in note]
     edit(tiny, "coverage_model: p1812", "coverage_model: hata")
-    reason = "surroundings of receivers of clutter_igbp.csv"
+    reason = f"surroundings of receivers of {table}"
     assert manifest_of(tiny)["terrain"]["clutter"] == {"on": True, "reason": reason}
 
 
