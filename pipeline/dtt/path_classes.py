@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.dtt.victim_tree import LEAF_PX
 from pipeline.kernels import borrowing, inlined, kernel
 
 DISTANCE_STEP = 0.002
@@ -72,7 +73,7 @@ class TileGround(NamedTuple):
     target] largest class in a sector from a ring on, the last sector that of all; ``top`` uint8[sectors + 1,
     ring] the same of all targets; ``sea`` uint8[target], ``nearest_sea`` int64[1] the smallest of them.
     Scratch: ``toward`` int64[target] largest class in the sectors of the node at hand, ``level_dbm``
-    float32[8] levels of a row of a leaf, ``least_dbm`` float32[target] bounds of the terms of a victim.
+    float32[LEAF_PX] levels of a row of a leaf, ``least_dbm`` float32[target] bounds of the terms of a victim.
     """
 
     height: NDArray[np.uint8]
@@ -149,7 +150,7 @@ def tile_ground(paths: PathClasses, tile_px: tuple[int, int]) -> TileGround:
         np.zeros(targets, np.uint8),
         np.zeros(1, np.int64),
         np.zeros(targets, np.int64),
-        np.zeros(8, np.float32),
+        np.zeros(LEAF_PX, np.float32),
         np.zeros(targets, np.float32),
     )
 
