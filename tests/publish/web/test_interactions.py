@@ -426,3 +426,6 @@ def test_another_run_is_read_from_its_own_folder(scene: Scene) -> None:
     assert any(url.startswith(f"{scene.address}other/web/tiles/") for url in asked)
     page.evaluate("location.hash = '#layer=max_eirp&channel=22&vs=run%3A../nowhere'")
     until(page, text_has("#trouble", "../nowhere has no such layer"))
+    page.fill("#run", "../other/web")
+    page.press("#run", "Tab")
+    until(page, "document.querySelector('#trouble').hidden && document.querySelector('#right-name').textContent")

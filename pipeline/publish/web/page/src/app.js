@@ -52,6 +52,7 @@ class Page {
 
   set(changes) {
     tellWrong([]);
+    if (this.map) byId("trouble").hidden = true; // what was wrong with the last choice, not that there is no map
     const next = fitted({ ...this.state, ...changes }, this.maps);
     this.remember(next.vs && !comparable(this.maps, next, next.vs) ? { ...next, vs: "" } : next);
     return this.render();
@@ -130,8 +131,8 @@ async function start(files) {
   makeView(maps, (changes) => page.set(changes));
   makeComparison((vs) => {
     const wanted = comparable(maps, page.state, vs) || vs === "" ? vs : "";
-    if (wanted !== vs) trouble(new Error(say("Another run is a folder of this server, such as ../../../2026-11-29/public/web.")));
     page.set({ vs: wanted });
+    if (wanted !== vs) trouble(new Error(say("Another run is a folder of this server, such as ../../../2026-11-29/public/web.")));
   });
   makeSearch(boundaries, (place) => page.look(place).then(() => byId("result").focus({ preventScroll: true })));
   makeLanguages(maps.languages, (lang) => {

@@ -55,7 +55,8 @@ export function comparison(maps, boundaries, files, main, on) {
       const archive = archiveOf(otherState(maps, state));
       if (!(archive in theirs.present)) throw new Error(say("{run} has no such layer.", { run: value }));
       byId("left-name").textContent = nameOf(maps, state, key, state);
-      byId("right-name").textContent = key === "run" ? value : nameOf(maps, state, key, otherState(maps, state));
+      const theirName = () => (theirs.title === maps.title ? value : `${theirs.title} (${value})`);
+      byId("right-name").textContent = key === "run" ? theirName() : nameOf(maps, state, key, otherState(maps, state));
       map.goTo(main.view());
       await map.show(archive, state);
     },
