@@ -428,4 +428,5 @@ def test_another_run_is_read_from_its_own_folder(scene: Scene) -> None:
     until(page, text_has("#trouble", "../nowhere has no such layer"))
     page.fill("#run", "../other/web")
     page.press("#run", "Tab")
-    until(page, "document.querySelector('#trouble').hidden && document.querySelector('#right-name').textContent")
+    until(page, "document.querySelector('#trouble').hidden")
+    until(page, text_has("#right-name", "../other/web"))
