@@ -109,18 +109,17 @@ def may_lower(
 ) -> bool:
     """False where no term of the victim is below the best value, by the class of each target toward it.
 
-    Without a branch, so that the vector units compute many targets at once.
+    Without a branch, so that the vector units compute many targets at once: an azimuth that is not a number,
+    of a receiver without directivity, gives 0 dB.
     """
     toward, terms_dbm, width, length = tile.toward, tile.least_dbm, best_dbm.shape[1], np.uint64(inland)
     y0, x0, origin = np.uint64(dy), np.uint64(dx), direction_deg.shape[0] // 2
-    aim_deg = azimuth_deg if azimuth_deg == azimuth_deg else ZERO
-    most_db = ant.max_db if azimuth_deg == azimuth_deg else ZERO
     found = 0
     for i in range(best_dbm.shape[0]):
         y, away_y = y0 + np.uint64(i), np.uint64(abs(dy + i - origin))
         for j in range(width):
             x, n = x0 + np.uint64(j), np.uint64(i * width + j)
-            off_db = min(bt419_db(ant, off_axis_deg(aim_deg, direction_deg[y, x])), most_db)
+            off_db = bt419_db(ant, off_axis_deg(azimuth_deg, direction_deg[y, x]))
             least_db = floor_db[np.uint64(toward[n]), length, np.uint64(step_to[away_y, x])]
             least_dbm = (permissible_dbm + off_db) + least_db
             terms_dbm[n] = least_dbm
@@ -289,7 +288,7 @@ def visit_leaf(
     between_deg = _directions_between(direction_deg, tables.reach, span_y, span_x)
     first, last = sectors_between(paths.sectors, between_deg[0], between_deg[1])
     top, step, tolerated, by_class, exact = 0, 0, INF, False, True
-    nearer_db = flat_floor_db[away_y, away_x]
+    nearest_db = flat_floor_db[away_y, away_x]
     if paths.used:
         step, inland = int(np.int64(steps[away_y, away_x])), lengths[nearest_sea]
         top = int(np.int64(top_class(tile.top, rings[step], first, last)))
@@ -297,8 +296,7 @@ def visit_leaf(
         tolerated = tolerated_dbm(floor_db, tile, lengths, best_dbm, step)
         by_class = top > 0 or exact_to[inland] < rings.size - 1
         if by_class:
-            nearer_db = floor_db[top, inland, step]
-    nearest_db = nearer_db
+            nearest_db = floor_db[top, inland, step]
     for y in range(y0, y1):
         row_deg, centre_deg, half_deg = azimuths_deg[y, x0:x1], between_deg[2], between_deg[3]
         directed_levels(levels_dbm[y, x0:x1], row_deg, ant, centre_deg, half_deg, bounds_dbm)
