@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -20,8 +21,8 @@ from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt import limit_budget
-from pipeline.dtt.channel_files import ChannelFiles, PixelBox, box_of, moved
-from pipeline.dtt.leakage_floor import floor_coupling, limits_dbm
+from pipeline.dtt.channel_files import ChannelFiles, PixelBox, box_of, joined, moved
+from pipeline.dtt.leakage_floor import floor_coupling
 from pipeline.dtt.limits import THRESHOLD_BAND, shift_db, with_maps_of
 from pipeline.dtt.separation import check_separation
 from pipeline.dtt.threshold import beside_dbm
@@ -30,6 +31,7 @@ from pipeline.grid import raster
 from pipeline.grid.open_rasters import OpenRasters
 from pipeline.kernels import kernel
 from pipeline.radio.channel_plan import Offset
+from pipeline.radio.coupling import Coupling, permitted_dbm
 from pipeline.reference.limiting_channels import victims_by_offset
 from pipeline.reference.ratio_tables import ProtectionTables, read_protection_tables
 from pipeline.reference.ratios import Group, group_name, groups_of
@@ -39,6 +41,8 @@ from pipeline.services.table import ServiceRow, service_code
 from pipeline.territory.rasters import CheckedTerritory
 
 _NONE = int(VictimLabel.NONE)
+# Leakage that falls with the power of the device, however weak it is.
+_NO_FLOOR = Coupling(np.empty((0, 2)), 0.0, -math.inf)
 _NAMES = {
     VictimLabel.NONE: "none",
     VictimLabel.HOME: "dtt",
@@ -110,27 +114,40 @@ def lower_by_map(
     more_db = shift_db(name, group, rules.tables, rules.device, offset)
     if not math.isnan(more_db):
         floor = group and floor_coupling(rules.config, victim, group, rules.tables, rules.device, offset)
-        eirp_dbm = limits_dbm(permissible_dbm, more_db, floor)
-        if name == THRESHOLD_BAND:
-            eirp_dbm = np.maximum(eirp_dbm, beside_dbm(rules.config, offset))
+        least_dbm = beside_dbm(rules.config, offset) if name == THRESHOLD_BAND else -math.inf
         flat = np.atleast_2d
-        _lower_where_limited(flat(lowest.eirp_dbm), flat(lowest.label), flat(eirp_dbm), flat(label), codes)
+        own, its = (flat(lowest.eirp_dbm), flat(lowest.label)), (flat(permissible_dbm), flat(label))
+        _lower_where_limited(*own, *its, codes, more_db, floor or _NO_FLOOR, least_dbm)
 
 
 @kernel
 def _lower_where_limited(
     lowest_dbm: NDArray[np.float64],
     lowest_label: NDArray[np.uint8],
-    eirp_dbm: NDArray[np.float64],
+    permissible_dbm: NDArray[np.float32],
     label: NDArray[np.uint8],
     codes: NDArray[np.uint8],
+    shift_db: float,
+    floor: Coupling,
+    least_dbm: float,
 ) -> None:
-    """``services.base.lower`` where a map limits, all [y, x]: without arrays of a whole block in between."""
+    """``services.base.lower`` by ``limits_dbm`` where a map limits, all [y, x]: without arrays in between.
+
+    No limit is below ``least_dbm``.
+    """
     for y in range(lowest_dbm.shape[0]):
         for x in range(lowest_dbm.shape[1]):
-            if label[y, x] != _NONE and eirp_dbm[y, x] < lowest_dbm[y, x]:
-                lowest_dbm[y, x] = eirp_dbm[y, x]
-                lowest_label[y, x] = codes[label[y, x]]
+            if label[y, x] != _NONE:
+                eirp_dbm = float(permissible_dbm[y, x]) - shift_db
+                tolerated_dbm = eirp_dbm - floor.rejection_db
+                if tolerated_dbm < floor.linear_from_dbm:
+                    eirp_dbm = permitted_dbm(
+                        tolerated_dbm, floor.lines, floor.rejection_db, floor.linear_from_dbm
+                    )
+                eirp_dbm = max(eirp_dbm, least_dbm)
+                if eirp_dbm < lowest_dbm[y, x]:
+                    lowest_dbm[y, x] = eirp_dbm
+                    lowest_label[y, x] = codes[label[y, x]]
 
 
 class _Kept(NamedTuple):
@@ -159,9 +176,9 @@ class _LimitingMaps:
     def of(
         self, owner: Device, files: tuple[Path, Path], rows: slice, cols: slice
     ) -> list[tuple[StoredMap, PixelBox]]:
-        """The maps of a channel that limit in a block, each in the smallest box outside of which it does not.
+        """The maps of a channel that limit in a block, in the smallest box outside of which none does.
 
-        A box counts from the corner of the block; ``owner`` of the maps.
+        The box counts from the corner of the block; ``owner`` of the maps.
         """
         kept: _Kept | None = getattr(self._own, "kept", None)
         place = rows.start, rows.stop, cols.start, cols.stop
@@ -178,20 +195,24 @@ class _LimitingMaps:
 def _limiting_maps(
     opened: OpenRasters, files: tuple[Path, Path], rows: slice, cols: slice
 ) -> list[tuple[StoredMap, PixelBox]]:
-    """The maps of a channel that limit in a block, each in the smallest box outside of which it does not.
+    """The maps of a channel that limit in a block, in the smallest box outside of which none does.
 
-    A box counts from the corner of the block. Labels show where a map limits: in a small part of the
+    The box counts from the corner of the block. Labels show where a map limits: in a small part of the
     territory, and they are read faster than levels.
     """
     permissible, label = files
     names, labels = opened.of(label).layout.band_names, opened.window(label, rows, cols)
-    found = []
-    for band, codes in enumerate(labels):
-        if (box := box_of(codes != VictimLabel.NONE)) is not None:
-            place = moved(box, rows.start, cols.start)
-            (level_dbm,) = raster.read_window(opened.of(permissible), *place, bands=[band])
-            found.append((StoredMap(names[band], level_dbm, codes[box]), box))
-    return found
+    boxes = {band: box for band, codes in enumerate(labels) if (box := box_of(codes != _NONE)) is not None}
+    box = reduce(joined, boxes.values(), None)
+    if box is None:
+        return []
+    # At once: maps lie together in the tiles of the file, each of which would be unpacked for each map.
+    place = moved(box, rows.start, cols.start)
+    levels_dbm = raster.read_window(opened.of(permissible), *place, bands=list(boxes))
+    return [
+        (StoredMap(names[band], level_dbm, labels[band][box]), box)
+        for band, level_dbm in zip(boxes, levels_dbm, strict=True)
+    ]
 
 
 def explain(

@@ -73,7 +73,7 @@ def test_bytes_are_those_of_gdal(tmp_path, shape, dtype, classes, tile_px):
         options = {
             "COMPRESS": "DEFLATE",
             "LEVEL": 6,
-            "PREDICTOR": 3 if dtype == "float32" else 2,
+            "PREDICTOR": {"float32": 3, "int16": 2, "uint8": "NO"}[dtype],
             "BLOCKSIZE": tile_px,
             "OVERVIEWS": "IGNORE_EXISTING",
             "OVERVIEW_RESAMPLING": "MODE" if classes else "NEAREST",
