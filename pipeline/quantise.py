@@ -28,6 +28,8 @@ def to_step(
     side.
     """
     given = np.asarray(values)
+    if np.isnan(given).all():  # most blocks of a territory at the sea
+        return np.full(given.shape, nodata, dtype)
     exact = given.astype(np.float64)
     if rounding == "floor":
         raw = np.floor((exact + _noise(given)) / step)

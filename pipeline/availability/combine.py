@@ -37,6 +37,7 @@ from pipeline.grid import raster
 from pipeline.grid.kept_records import digest_of
 from pipeline.grid.layer_files import empty_values, layer_file, layer_layout, raster_of
 from pipeline.grid.open_rasters import OpenRasters
+from pipeline.grid.side_by_side import each_in_its_thread
 from pipeline.hashing import file_sha256, json_hash
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
 from pipeline.radio.allocations import closed_by_allocation, is_partial
@@ -297,22 +298,17 @@ def write_layers(
         unchanged: Container[tuple[int, int]] = (
             () if kept is None else _unchanged_blocks(context, devices, surface, kept)
         )
-        puts = {
-            device.id: [
-                stack.enter_context(file) for file in _files_of(context, device, channel, tags[device.id])
-            ]
-            for device in devices
-        }
-        every = list(chain.from_iterable(puts.values()))
+        files = [file for one in devices for file in _files_of(context, one, channel, tags[one.id])]
+        puts = stack.enter_context(each_in_its_thread(files, threads))
         for rows, cols, layers in run(
             context, devices, channel, surface, threads=threads, unchanged=unchanged
         ):
             if kept is not None and (rows.start, cols.start) in unchanged:
                 found = kept.values(PixelBox(rows, cols))
             else:
-                found = list(chain.from_iterable(_written(layers[device_id]) for device_id in puts))
-            for put, values in zip(every, found, strict=True):
-                put(rows, cols, values)
+                found = list(chain.from_iterable(_written(layers[device.id]) for device in devices))
+            for written in [put(rows, cols, values) for put, values in zip(puts, found, strict=True)]:
+                written.result()
             for device_id, block in layers.items():
                 if block.base is not None:
                     booked.setdefault(device_id, []).extend(block.booked)

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.blocks import block_slices
 from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles
 from pipeline.coverage.mechanisms import Server, mechanisms_of
 from pipeline.grid import raster
-from pipeline.grid.grid import Grid, strips_of_rows
+from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file, layer_layout, make_layer, raster_of, two_digits
 from pipeline.hashing import file_sha256, json_hash
 from pipeline.quantise import to_step
@@ -32,7 +33,7 @@ _SOURCES = frozenset({"field_dbuvm", "probability", "served", "server"})
 
 
 def write_channel(config: Config, build: Path, channel: int, code: str) -> None:
-    """Read a channel's coverage and write its published layers, strip by strip."""
+    """Read a channel's coverage and write its published layers, block by block."""
     name = two_digits(channel)
     sources = [build / f"coverage/ch{name}.tif", build / f"coverage/ch{name}_class.tif"]
     tags = layer_tags(config, channel, sources, code)
@@ -42,8 +43,7 @@ def write_channel(config: Config, build: Path, channel: int, code: str) -> None:
         puts = {
             family: stack.enter_context(_writing(build, family, channel, grid, tags)) for family in _FAMILIES
         }
-        for rows in strips_of_rows(0, grid.height):
-            part = rows, slice(0, grid.width)
+        for part in block_slices(grid.shape, raster.TILE_PX):
             for family, values in reception_layers(_bands(levels, part), _bands(classes, part)).items():
                 puts[family](*part, values)
     if sees_profiles(config.propagation.coverage_model):

@@ -1,4 +1,4 @@
-"""Files of levels that are written side by side: same bytes as one after another, nothing left of a fault."""
+"""Files that are written side by side: same bytes as one after another, nothing left of a fault."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.availability.level_files import each_in_its_thread
 from pipeline.grid import raster
 from pipeline.grid.grid import make_grid
+from pipeline.grid.side_by_side import each_in_its_thread
 
 GRID = make_grid("EPSG:3035", 100.0, (4_000_000.0, 2_500_000.0, 4_110_000.0, 2_560_000.0), 0.0)
 NAMES = ("first", "second", "third")
