@@ -120,7 +120,7 @@ def change_stations(config_path: Path, options: Sequence[str]) -> dict[str, floa
 
 def copy_channel(folder: str, config_path: Path) -> None:
     """Files of the sampled channel in place of those of all channels of the register and of the devices."""
-    for path in sorted((FOLDER / folder).glob(f"*ch{CHANNEL}*")):
+    for path in sorted((config_path.parent / folder).glob(f"*ch{CHANNEL}*")):
         for channel in {*CHANNELS, *load_plan(config_path).config.channels.wsd} - {CHANNEL}:
             place = path.with_name(path.name.replace(f"ch{CHANNEL}", f"ch{channel}"))
             place.unlink(missing_ok=True)

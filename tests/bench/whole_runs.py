@@ -43,7 +43,7 @@ def run(config_path: Path, killed_at_pct: int | None = None) -> float:
 def run_from_nothing(config_path: Path) -> dict[str, float]:
     """Wall seconds of a run without any file of an earlier one, then processor seconds and GiB by stage."""
     name = config_path.parent.name
-    for folder in ("terrain", "coverage", "protection", "limits", "public", "internal", ".kept"):
+    for folder in ("territory", "terrain", "coverage", "protection", "limits", "public", "internal", ".kept"):
         shutil.rmtree(config_path.parent / folder, ignore_errors=True)
     for folder in ("benchmarks", "results"):
         shutil.rmtree(Path(folder) / name, ignore_errors=True)
