@@ -19,12 +19,14 @@ from pipeline.config.protection import Device
 from pipeline.dtt.path_classes import PixelClasses
 from pipeline.errors import InputError
 from pipeline.grid import raster
+from pipeline.grid.grid import STRIP_PX
 from pipeline.terrain.device_heights import class_heights_m
 from pipeline.terrain.device_lines import RingSettings
 from pipeline.terrain.height_files import (
     base_height_m,
     heights_file,
     highest_class,
+    highest_classes,
     knows_terrain,
     lowest_height_m,
     ring_settings,
@@ -156,11 +158,17 @@ class HeightRows:
 
     def __init__(self, config: Config, build: Path, device: Device) -> None:
         """The file of a device; flat land has none."""
-        self._file, self.cells = None, 0
+        self._file, self.cells, self._highest = None, 0, np.zeros((0, 0), np.uint8)
         if knows_terrain(config):
+            self._highest = highest_classes(build, base_height_m(device))
             path = heights_file(build, base_height_m(device))
             mapped = np.load(path, mmap_mode="r")
             self._start, self.cells, self._file = mapped.offset, mapped.shape[1], path
+
+    def highest(self, box: Window) -> int:
+        """A class that none in a box is above: the highest of the blocks that it touches."""
+        its = tuple(slice(part.start // STRIP_PX, -(-part.stop // STRIP_PX)) for part in box)
+        return int(self._highest[its].max(initial=0))
 
     def of(
         self, box: Window, places: GroundPlaces, room: WindowArrays | None = None

@@ -3,8 +3,9 @@
     build/<territory>/.kept/protection/ch36_fixed30.json, ch36_fixed30.tif, ch36_fixed30_label.tif
     build/<territory>/.kept/limits/fixed30_ch36.json, fixed30_ch36.tif, max_eirp_fixed30_ch36.tif, ...
 
-The record has the digest of all that each part of the maps follows from. What is made from the maps of
-another job takes the digests of their parts for what is in them.
+The record has the digest of all that each part of the maps follows from, and, where it has been computed, of
+its values: what is made from the maps of another job goes by these, so that a change which comes to nothing
+ends there.
 """
 
 from __future__ import annotations
@@ -20,13 +21,17 @@ from pipeline.grid.kept_records import facts_in, keep_maps, kept_names, record_o
 from pipeline.grid.open_rasters import OpenRasters
 from pipeline.hashing import json_hash
 
+# Of a part that the last run did not have.
+_NOTHING = ["", ""]
+
 
 class PartState(NamedTuple):
-    """What a part of the maps follows from, and whether it is as in the last run."""
+    """The digest of what a part of the maps follows from, whether the last run had it, that of its values."""
 
-    name: str
+    box: PixelBox
     digest: str
     unchanged: bool
+    values: str = ""
 
 
 class KeptTiles:
@@ -36,8 +41,8 @@ class KeptTiles:
         """``maps`` the job's files; ``basis`` digest of what all parts of them follow from."""
         self._maps, self._kept = list(maps), kept_names(maps)
         self._basis, self._opened = basis, opened
-        self._digests: dict[str, str] = {}
-        self._before = facts_in(record_of(maps), self._kept) or {}
+        self._digests: dict[str, list[str]] = {}
+        self._before = _digests_in(record_of(maps), self._kept) or {}
         self.copied = 0
 
     def unchanged(self, box: PixelBox, facts: object) -> bool:
@@ -48,14 +53,14 @@ class KeptTiles:
 
     def state_of(self, box: PixelBox, facts: object) -> PartState:
         """The same, of which nothing is known here until it is noted: a worker of a cluster may ask."""
-        name = "-".join(str(place) for part in box for place in (part.start, part.stop))
         digest = json_hash([self._basis, facts])
-        return PartState(name, digest, self._before.get(name) == digest)
+        before, values = self._before.get(_name_of(box), _NOTHING)
+        return PartState(box, digest, before == digest, values if before == digest else "")
 
     def note(self, states: Iterable[PartState]) -> None:
         """Parts of the maps that are written now."""
         for state in states:
-            self._digests[state.name] = state.digest
+            self._digests[_name_of(state.box)] = [state.digest, state.values]
             self.copied += state.unchanged
 
     def values(self, box: PixelBox) -> list[NDArray[Any]]:
@@ -73,17 +78,30 @@ class KeptTiles:
 
 
 class MapParts:
-    """What the parts of some maps of another job follow from: equal digests, equal values."""
+    """The digests of the values in the parts of some maps of another job."""
 
     def __init__(self, maps: Sequence[Path]) -> None:
         """Where there is no record of the maps, all of them are one part: their sums."""
         found = facts_in(record_of(maps), maps)
         self._sums = sums_of(maps) if found is None else []
-        self._parts = [(_box_named(name), name, digest) for name, digest in sorted((found or {}).items())]
+        self._parts = [
+            (_box_named(name), name, values) for name, (_, values) in sorted((found or {}).items())
+        ]
 
     def facts(self, box: PixelBox) -> list[object]:
         """The parts that a box touches, as plain data; where there is none nothing limits."""
-        return [*self._sums, *([name, digest] for part, name, digest in self._parts if _touch(part, box))]
+        return [*self._sums, *([name, values] for part, name, values in self._parts if _touch(part, box))]
+
+
+def _digests_in(record: Path, maps: Sequence[Path]) -> dict[str, list[str]] | None:
+    """Both digests of each part by its name; None without a record, or where it has another form."""
+    found = facts_in(record, maps)
+    paired = found is not None and all(isinstance(its, list) and len(its) == 2 for its in found.values())
+    return found if paired else None
+
+
+def _name_of(box: PixelBox) -> str:
+    return "-".join(str(place) for part in box for place in (part.start, part.stop))
 
 
 def _box_named(name: str) -> PixelBox:

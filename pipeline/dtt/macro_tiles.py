@@ -27,6 +27,7 @@ from pipeline.dtt.victim_blocks import ChosenVictims, VictimBlocks
 from pipeline.dtt.victims import Directivity, VictimKind, VictimLabel, bits_of
 from pipeline.errors import InputError
 from pipeline.grid.grid import STRIP_PX, strips_of_rows
+from pipeline.grid.kept_records import digest_of
 from pipeline.territory.codes import Surface
 
 # Sides of tiles: fewer pixels of halo the larger they are, and hardly fewer beyond the largest.
@@ -105,7 +106,7 @@ class TileSearch:
         self._discrimination, self._searches, self._threads = discrimination_of(job), searches, threads
         self._victims, self._heights = victims, heights
         self._reach_px = max((s.tables.offsets.reach for one in searches for s in one.searches), default=0)
-        self._room = WindowArrays()
+        self._room, self._reach_of_class = WindowArrays(), dict[int, int]()
 
     def tiles(self, surface: NDArray[np.uint8], tile_px: int) -> list[PixelBox]:
         """Boxes around the targets of tiles, by rows, where any are near victims; ``surface`` uint8[y, x]."""
@@ -133,18 +134,33 @@ class TileSearch:
             if box is None:
                 continue
             box = moved(box, part.rows.start, part.cols.start)
-            window = self.window(box)
+            window = self._grown(box, self._reach_within(box))
             if self._victims.any_within(window):
                 states.append(self._kept.state_of(box, sorted(self._victims.digests(window).items())))
                 if states[-1].unchanged:
                     copied.append(TileLimits(box, *self._kept.values(box)))
                 else:
                     changed = joined(changed, box)
-        return TileResult([*copied, *([self._tile(changed, places)] if changed else [])], states)
+        if changed is None:
+            return TileResult(copied, states)
+        found = self._tile(changed, places)
+        return TileResult([*copied, found], [with_values(state, found) for state in states])
 
     def window(self, box: PixelBox) -> PixelBox:
         """A box and what lies within reach of it."""
         return self._grown(box, self._reach_px)
+
+    def _reach_within(self, box: PixelBox) -> int:
+        """Pixels beyond which no device in a box is limited, by the highest ground there."""
+        highest = self._heights.highest(box)
+        if highest not in self._reach_of_class:
+            reaches_px = (
+                reach_of(one.tables, highest, one.chosen.level_dbm, maps.band.unconstrained_dbm)
+                for maps in self._searches
+                for one in maps.searches
+            )
+            self._reach_of_class[highest] = max(reaches_px, default=0)
+        return self._reach_of_class[highest]
 
     def side_within(self, memory_gib: float, surface: NDArray[np.uint8]) -> int:
         """The largest side of tiles with which the job stays within a memory; InputError if none does."""
@@ -236,6 +252,14 @@ def strips_with(tiles: Iterable[TileLimits], rows: slice) -> Iterator[TileLimits
         if first < last:
             own = slice(first - box.rows.start, last - box.rows.start)
             yield TileLimits(PixelBox(slice(first, last), box.cols), permissible_dbm[:, own], label[:, own])
+
+
+def with_values(state: PartState, found: TileLimits) -> PartState:
+    """The state of a part with the digest of its values, where these were computed."""
+    if state.unchanged:
+        return state
+    box = moved(state.box, -found.box.rows.start, -found.box.cols.start)
+    return state._replace(values=digest_of(found.permissible_dbm[:, *box], found.label[:, *box]))
 
 
 def _parts_of(tile: PixelBox) -> Iterator[PixelBox]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.config.territory import Terrain
 from pipeline.files import json_bytes, whole_stream, write_whole
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.propagation.models import model_named
 from pipeline.terrain.device_heights import BASE_FROM_M, class_heights_m, height_classes
 from pipeline.terrain.device_lines import RingSettings
@@ -77,13 +78,23 @@ def heights_file(build: Path, base_m: float) -> Path:
 
 
 def highest_file(build: Path, base_m: float) -> Path:
-    """File with the highest of these classes, which the search asks for before it reads any."""
+    """File with the highest of these classes, in all and by block, asked for before any is read."""
     return heights_file(build, base_m).with_suffix(".json")
 
 
 def highest_class(build: Path, base_m: float) -> int:
     """Highest class that occurs."""
-    return int(json.loads(highest_file(build, base_m).read_text(encoding="utf-8"))["highest"])
+    return int(_highest(build, base_m)["highest"])
+
+
+def highest_classes(build: Path, base_m: float) -> NDArray[np.uint8]:
+    """Highest class in each block of ``STRIP_PX`` pixels of the grid [block row, block column]."""
+    return np.array(_highest(build, base_m)["blocks"], np.uint8)
+
+
+def _highest(build: Path, base_m: float) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(highest_file(build, base_m).read_text(encoding="utf-8"))
+    return content
 
 
 def coast_lines(terrain: Terrain, elevation: LonLatRaster | None, land: LonLatRaster) -> Iterator[str]:
@@ -125,21 +136,38 @@ def write_classes(
     build: Path,
     bases_m: Sequence[float],
     strips: Iterable[Sequence[NDArray[np.uint8]]],
-    shape: tuple[int, int],
+    surface: NDArray[np.uint8],
+    cells: int,
 ) -> None:
     """Write the classes of each base height to its file, strip after strip, and the highest beside it.
 
-    ``shape`` pixels and cells of all strips. Readers read parts of the files.
+    ``strips`` uint8[pixel, cell] of the territory's pixels in the order of rows, ``surface`` uint8[y, x] of
+    the grid. Readers read parts of the files.
     """
-    highest = [0] * len(bases_m)
+    before = np.concatenate([[0], np.cumsum([np.count_nonzero(row == Surface.HOME) for row in surface])])
+    blocks = np.zeros((len(bases_m), *(-(-side // STRIP_PX) for side in surface.shape)), np.uint8)
+    done = 0
     with ExitStack() as stack:
         streams = [stack.enter_context(whole_stream(heights_file(build, base_m))) for base_m in bases_m]
-        header = np.lib.format.header_data_from_array_1_0(np.zeros((0, 0), np.uint8)) | {"shape": shape}
+        header = np.lib.format.header_data_from_array_1_0(np.zeros((0, 0), np.uint8))
         for stream in streams:
-            np.lib.format.write_array_header_1_0(stream, header)
+            np.lib.format.write_array_header_1_0(stream, header | {"shape": (int(before[-1]), cells)})
         for strip in strips:
-            for i, (stream, values) in enumerate(zip(streams, strip, strict=True)):
+            its = slice(done, done := done + len(strip[0]))
+            place = _blocks_of_pixels(surface, before, its)
+            for highest, stream, values in zip(blocks, streams, strip, strict=True):
                 stream.write(values.data)
-                highest[i] = max(highest[i], int(values.max(initial=0)))
-    for base_m, its in zip(bases_m, highest, strict=True):
-        write_whole(highest_file(build, base_m), json_bytes({"highest": its}))
+                np.maximum.at(highest, place, values.max(axis=1, initial=0))
+    for base_m, highest in zip(bases_m, blocks, strict=True):
+        content = {"highest": int(highest.max(initial=0)), "blocks": highest.tolist()}
+        write_whole(highest_file(build, base_m), json_bytes(content))
+
+
+def _blocks_of_pixels(
+    surface: NDArray[np.uint8], before: NDArray[np.int64], its: slice
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Block row and column of some of the territory's pixels; ``before`` their number before each row."""
+    first, last = np.searchsorted(before, (its.start, max(its.stop - 1, its.start)), side="right") - 1
+    rows, cols = np.nonzero(surface[first : last + 1] == Surface.HOME)
+    own = slice(its.start - before[first], its.stop - before[first])
+    return (rows[own] + first) // STRIP_PX, cols[own] // STRIP_PX

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.config.config import Config
 from pipeline.grid.raster import read
 from pipeline.terrain.height_files import base_heights_m, classes_of_territory, ring_settings, write_classes
 from pipeline.terrain.tile_sweeps import read_land
-from pipeline.territory.codes import Surface
 
 
 def main(config: Config, build: Path, *, threads: int) -> None:
@@ -24,5 +21,4 @@ def main(config: Config, build: Path, *, threads: int) -> None:
     surface = read(build / "territory" / "surface.tif")
     land = read_land(build / "territory" / "land_lonlat.tif")
     strips = classes_of_territory(config, surface.values, surface.attrs["grid"], land, threads=threads)
-    pixels = int(np.count_nonzero(surface.values == Surface.HOME))
-    write_classes(build, bases_m, strips, (pixels, ring_settings(config).cells))
+    write_classes(build, bases_m, strips, surface.values, ring_settings(config).cells)

@@ -24,7 +24,7 @@ def test_heights_of_a_part_are_those_of_its_pixels_and_a_file_that_ends_early_is
     home = surface == Surface.HOME
     classes = rng.integers(0, 40, (int(home.sum()), 5)).astype(np.uint8)
     strips = ([part] for part in np.array_split(classes, 3))
-    write_classes(tmp_path, [base_height_m(device)], strips, classes.shape)
+    write_classes(tmp_path, [base_height_m(device)], strips, surface, classes.shape[1])
     path = heights_file(tmp_path, base_height_m(device))
     assert np.array_equal(np.load(path), classes)
     assert path.stat().st_size % 64 == classes.size % 64  # as numpy writes them

@@ -119,3 +119,20 @@ def test_maps_without_a_record_are_one_part(layers):
     raster.write(labels, data, tags={}, publish=False)
     assert layers.values() != first
     assert len(layers.computed) == layers.blocks_with_land()
+
+
+def test_a_change_that_comes_to_nothing_ends_in_the_maps_of_victims(layers):
+    """An antenna turned by a little: where no limit follows from its side lobes, no layer is computed."""
+    first, case = layers.values(), layers.case
+    for place in np.argwhere(case.served == 1):
+        case.azimuth[*place] += 0.01
+        case.write()
+        layers.protect()
+        (searched,) = parts_by_job(case.folder)["protection"].values()
+        before, first = first, layers.values()
+        if searched["computed"] and first == before:
+            break
+    else:
+        pytest.fail("each antenna turns a limit")
+    assert layers.computed == []
+    assert layers.values(key="") == first, "as of a run that copies nothing"

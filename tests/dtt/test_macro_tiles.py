@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_protection_maps import CHANNEL, FOREIGN, SIZE, Case
+from test_protection_maps import CHANNEL, FOREIGN, HOME, SEA, SIZE, Case
 
-from pipeline.dtt import channel_files, macro_tiles, victim_blocks
+from pipeline.dtt import channel_files, device_ground, macro_tiles, victim_blocks
 from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.protection_maps import TileSettings, write_protection
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.kept_records import digest_of
+from pipeline.terrain import height_files
+from pipeline.terrain.height_files import base_height_m, ring_settings, write_classes
 from tests.dask_cluster import as_on_a_worker
 
 
@@ -179,6 +181,43 @@ def test_a_changed_victim_searches_what_is_within_its_reach_and_gives_the_bytes_
     boxes.clear()
     maps_of(case, side_px=6, basis="other code")
     assert len(boxes) == whole
+
+
+def on_a_hill(case: Case, class_of_east: int) -> None:
+    """Give a case a terrain model: flat in the west, devices of one class in the east."""
+    terrain = case.config.terrain.model_copy(update={"dem": [case.folder / "dem.tif"]})
+    case.config = case.config.model_copy(update={"terrain": terrain})
+    height = np.zeros((SIZE, SIZE), np.uint8)
+    height[:, SIZE // 2 :] = class_of_east
+    cells = ring_settings(case.config).cells
+    classes = np.repeat(height[case.surface == HOME][:, np.newaxis], cells, axis=1)
+    base_m = base_height_m(case.config.devices[0])
+    write_classes(case.folder, [base_m], [[classes]], case.surface, cells)
+
+
+def test_a_changed_victim_does_not_concern_flat_land_as_far_as_hills(
+    tmp_path, repository, monkeypatch, small_blocks
+):
+    for module in (device_ground, height_files):
+        monkeypatch.setattr(module, "STRIP_PX", 3)
+    case, boxes = Case(tmp_path, repository, 20_000.0, {"height_m": 10.0}), searched(monkeypatch)
+    on_a_hill(case, 12)
+    case.served[case.surface != SEA] = 0  # so that hills are limited from far away
+    case.served[:3, :3][case.surface[:3, :3] != SEA] = 1
+    case.write()
+    pixels = []
+    for highest in (None, 12):
+        if highest is not None:  # as if all land were as high as the east
+            monkeypatch.setattr(device_ground.HeightRows, "highest", lambda _self, _box: 12)
+        before = maps_of(case, side_px=3, basis=f"highest {highest}")
+        boxes.clear()
+        case.wanted[:3, :3] -= 1.0
+        case.write()
+        changed = maps_of(case, side_px=3, basis=f"highest {highest}")
+        pixels.append(sum((b.rows.stop - b.rows.start) * (b.cols.stop - b.cols.start) for b in boxes))
+        assert changed == maps_of(case, side_px=3), "as of a run that copies nothing"
+        assert changed != before
+    assert 0 < pixels[0] < pixels[1]
 
 
 @pytest.mark.parametrize("damage", ["record", "map", "sum", "no record"])
