@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,9 +17,10 @@ import pytest
 from tests.workflow.test_full_run import contents, run
 
 CONFIGURATION = Path("/etc/slurm/slurm.conf")
-# One node, of which it says that it has the cores and the memory that the profile asks for.
+# One node, of which it says that it has the cores and the memory that the profile asks for. Nothing but the
+# controller knows how a job ended, as there is no accounting: it keeps that for a day, not for five minutes.
 NODE = """ClusterName=test
-SlurmctldHost={host}
+SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
@@ -34,6 +36,7 @@ TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 ReturnToService=2
+MinJobAge=86400
 NodeName={host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=64000 State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
@@ -54,19 +57,47 @@ def missing() -> str:
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
 
 
+def said(*command: str) -> str:
+    """What a command says; nothing where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def wait_until(answer: str, *command: str, folder: Path, started: list[subprocess.Popen[bytes]]) -> None:
+    """Until a command answers with the text; what the daemons wrote if one ends, or after two minutes."""
+    end_s = time.monotonic() + 120
+    while answer not in said(*command):
+        ended = any(process.poll() is not None for process in started)
+        if ended or time.monotonic() > end_s:
+            logs = [path.read_text(errors="replace")[-3000:] for path in sorted(folder.glob("*.out"))]
+            pytest.fail("\n".join([f"no {answer!r} from {' '.join(command)}", *logs]))
+        time.sleep(0.5)
+
+
 @pytest.fixture
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Controller and node."""
+    """Controller and node, ready for jobs."""
     folder = tmp_path_factory.mktemp("slurm")
-    (folder / "state").mkdir()
+    for name in ("state", "spool"):
+        (folder / name).mkdir()
     CONFIGURATION.parent.mkdir(exist_ok=True)
-    CONFIGURATION.write_text(NODE.format(host=socket.gethostname(), folder=folder))
-    started = []
+    # SLURM looks for the name up to the first dot.
+    CONFIGURATION.write_text(NODE.format(host=socket.gethostname().partition(".")[0], folder=folder))
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*command: str) -> None:
+        with (folder / f"{command[0]}.out").open("wb") as log:
+            started.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT))
+
     try:
-        if subprocess.run(["munge", "-n"], capture_output=True).returncode:
+        if not said("munge", "-n"):
             Path("/run/munge").mkdir(exist_ok=True)
-            started.append(subprocess.Popen(["munged", "--force", "--foreground"]))
-        started += [subprocess.Popen([name, "-D"]) for name in ("slurmctld", "slurmd")]
+            # The key belongs to the user `munge`, and nobody but systemd starts a program as that user here.
+            start("munged", "--force", "--foreground")
+        wait_until("MUNGE", "munge", "-n", folder=folder, started=started)
+        start("slurmctld", "-D")
+        start("slurmd", "-D")
+        wait_until("idle", "sinfo", "--noheader", "--format=%T", folder=folder, started=started)
         yield
     finally:
         for process in reversed(started):
@@ -89,5 +120,7 @@ def test_run_on_slurm_gives_the_same_bytes(repository: Path, tiny: Path, slurm: 
     environment = os.environ | {"PYTHONPATH": str(repository)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=1500)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "submitted with SLURM jobid" in done.stderr
+    submitted = done.stderr.count("submitted with SLURM jobid")
+    assert submitted > 10
+    assert said("squeue", "--noheader", "--states=all", "--format=%T").split() == ["COMPLETED"] * submitted
     assert contents(results / "latest") == wanted
