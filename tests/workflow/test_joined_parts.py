@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import shapely
 from pipeline.publish.web import web_files
 from pipeline.studies import joined_web
 from pipeline.studies.joined_maps import join_command
+from tests.publish.test_qgis import needs_qgis, probed
 from tests.publish.test_stac import schema_errors
 from tests.tiny import CONFIG, STATIONS, write_register
 from tests.workflow.test_full_run import run
@@ -161,6 +163,24 @@ def test_project_shows_what_that_of_the_whole_shows(joined: Path) -> None:
     names = [[node.attrib.get("name") for node in tree.iter()] for tree in trees]
     assert names[0] == names[1]
     assert (found.parent / "max_eirp_fixed30_ch22.qml").is_file()
+
+
+@needs_qgis
+def test_qgis_opens_the_project_as_that_of_the_whole(joined: Path, tmp_path: Path) -> None:
+    """The joined folder lies elsewhere and alone; a VRT is shown as the one file of the whole is."""
+    shutil.copytree(joined / "joined", tmp_path / "alone")
+    found = probed(tmp_path / "alone/public/tiny_public.qgs", tmp_path)
+    (tmp_path / "whole").mkdir()
+    whole = probed(joined / "results/tiny/latest/public/tiny_public.qgs", tmp_path / "whole")
+    assert found["opened"]
+    assert [key for key, layer in found["layers"].items() if not layer["valid"]] == []
+    assert set(found["layers"]) == set(whole["layers"])
+    for key, layer in found["layers"].items():
+        for fact in ("name", "crs", "legend"):
+            assert layer[fact] == whole["layers"][key][fact], (key, fact)
+    for fact in ("title", "crs", "shown", "themes", "ticked", "printed"):
+        assert found[fact] == whole[fact], fact
+    assert found["extent"] == pytest.approx(whole["extent"])
 
 
 def test_web_map_has_the_numbers_of_the_whole(joined: Path) -> None:
