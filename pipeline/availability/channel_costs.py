@@ -76,12 +76,18 @@ class Sample(NamedTuple):
 
 def sample_of(surface: xr.DataArray, largest: int = SAMPLE_PX) -> Sample:
     """A regular sample of the territory's pixels; all of them where they are not more than ``largest``."""
-    row, col = np.nonzero(surface.values == Surface.HOME)
-    step = max(1, -(-row.size // largest))
+    grid, own = surface.attrs["grid"], surface.values
+    pixels = sum(int(np.count_nonzero(line == Surface.HOME)) for line in own)
+    step = max(1, -(-pixels // largest))
     step += step > 1 and step % 2 == 0  # odd: rows of even length would leave columns out
-    row, col = row[::step], col[::step]
-    area_km2 = surface.attrs["grid"].area_km2()[row, col].astype(np.float64)
-    return Sample(row, col, area_km2, step)
+    parts, before = [], 0
+    for rows in strips_of_rows(0, grid.height):
+        row, col = np.nonzero(own[rows] == Surface.HOME)
+        its = slice(-before % step, None, step)
+        parts.append((row[its] + rows.start, col[its], grid.area_km2(rows)[row[its], col[its]]))
+        before += row.size
+    row, col, area_km2 = map(np.concatenate, zip(*parts, strict=True))
+    return Sample(row, col, area_km2.astype(np.float64), step)
 
 
 class _Stored(NamedTuple):
