@@ -8,7 +8,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
+from pipeline.plan.jobs import JOBS
 from tests.test_package import FILES, SOURCES
 
 RUN_TIME, DEVELOPMENT, SITE = "requirements.lock", "requirements-dev.lock", "requirements-docs.lock"
@@ -127,3 +129,9 @@ def test_text_files_name_no_machine(repository: Path) -> None:
     paths = [repository / name for name in names] + sorted((repository / "rules").glob("*.smk"))
     for path in paths:
         assert not re.search(r"/(work|root|home|opt|tmp)/", path.read_text()), path.name
+
+
+def test_slurm_knows_every_rule_that_takes_more_than_one_thread(repository: Path) -> None:
+    """Others are given one processor, and ask for all of the node in the job: SLURM refuses that."""
+    profile = yaml.safe_load((repository / "profiles/slurm/config.yaml").read_text())
+    assert {name for name, job in JOBS.items() if job.threads != "one"} <= profile["set-threads"].keys()
