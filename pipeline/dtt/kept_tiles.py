@@ -82,7 +82,7 @@ class MapParts:
 
     def __init__(self, maps: Sequence[Path]) -> None:
         """Where there is no record of the maps, all of them are one part: their sums."""
-        found = facts_in(record_of(maps), maps)
+        found = _digests_in(record_of(maps), maps)
         self._sums = sums_of(maps) if found is None else []
         self._parts = [
             (_box_named(name), name, values) for name, (_, values) in sorted((found or {}).items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from test_protection_maps import CHANNEL, HOME, SIZE, Case
@@ -12,6 +14,7 @@ from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.protection_maps import TileSettings, write_protection
 from pipeline.grid import raster
 from pipeline.grid.kept_records import parts_by_job
+from pipeline.hashing import json_hash
 from pipeline.services.base import ServiceContext
 
 BLOCK_PX = 3
@@ -83,7 +86,7 @@ def test_only_blocks_within_reach_of_changed_victims_are_computed_with_the_value
     assert len(layers.computed) == whole
 
 
-@pytest.mark.parametrize("change", ["key", "territory", "layer", "record", "protection"])
+@pytest.mark.parametrize("change", ["key", "territory", "layer", "record", "form", "protection"])
 def test_all_is_computed_where_anything_else_has_changed_or_is_damaged(layers, change):
     first, whole, key, folder = layers.values(), layers.blocks_with_land(), KEY, layers.case.folder
     if change == "key":
@@ -99,6 +102,12 @@ def test_all_is_computed_where_anything_else_has_changed_or_is_damaged(layers, c
     elif change == "record":
         (record,) = (folder / ".kept" / "limits").glob("*.json")
         record.write_text(record.read_text().replace('"copied": 0', '"copied": 1'))
+    elif change == "form":  # of an earlier version: one digest for each part
+        (record,) = (folder / ".kept" / "protection").glob("*.json")
+        content = json.loads(record.read_text())
+        del content["sum"]
+        content["facts"] = {name: digests[0] for name, digests in content["facts"].items()}
+        record.write_text(json.dumps(content | {"sum": json_hash(content)}))
     else:  # maps of which nobody knows what they follow from
         (record,) = (folder / ".kept" / "protection").glob("*.json")
         record.unlink()
