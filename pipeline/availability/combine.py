@@ -37,7 +37,7 @@ from pipeline.grid import raster
 from pipeline.grid.kept_records import digest_of
 from pipeline.grid.layer_files import empty_values, layer_file, layer_layout, raster_of
 from pipeline.grid.open_rasters import OpenRasters
-from pipeline.grid.side_by_side import each_in_its_thread
+from pipeline.grid.side_by_side import each_in_its_thread, put_each
 from pipeline.hashing import file_sha256, json_hash
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
 from pipeline.radio.allocations import closed_by_allocation, is_partial
@@ -307,8 +307,7 @@ def write_layers(
                 found = kept.values(PixelBox(rows, cols))
             else:
                 found = list(chain.from_iterable(_written(layers[device.id]) for device in devices))
-            for written in [put(rows, cols, values) for put, values in zip(puts, found, strict=True)]:
-                written.result()
+            put_each(puts, rows, cols, found)
             for device_id, block in layers.items():
                 if block.base is not None:
                     booked.setdefault(device_id, []).extend(block.booked)

@@ -17,7 +17,7 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file, layer_layout
 from pipeline.grid.raster import Part
-from pipeline.grid.side_by_side import each_in_its_thread
+from pipeline.grid.side_by_side import each_in_its_thread, put_each
 from pipeline.kernels import kernel
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
 
@@ -102,11 +102,6 @@ def writing_levels(
     with each_in_its_thread([*classes, *counts], threads) as puts:
 
         def put(part: LevelParts) -> None:
-            written = [
-                put_one(part.rows, part.cols, values)
-                for put_one, values in zip(puts, [*part.classes, *part.counts], strict=True)
-            ]
-            for one in written:
-                one.result()
+            put_each(puts, part.rows, part.cols, [*part.classes, *part.counts])
 
         yield put

@@ -29,6 +29,7 @@ from pipeline.terrain.height_files import (
     highest_classes,
     knows_terrain,
     lowest_height_m,
+    pixels_before,
     ring_settings,
 )
 from pipeline.territory.codes import Surface
@@ -114,9 +115,8 @@ class GroundPlaces(NamedTuple):
 def ground_places(config: Config, build: Path, surface: NDArray[np.uint8]) -> GroundPlaces:
     """The territory and the distance from the sea; ``surface`` uint8[y, x] of all the grid."""
     sea = raster.read(build / "territory" / "sea.tif").values
-    in_row = [np.count_nonzero(row == Surface.HOME) for row in surface]
-    first = np.concatenate([[0], np.cumsum(in_row)[:-1]]).astype(np.int64)
-    return GroundPlaces(surface, sea, sea_edges_km(config.protection.sea_classes_km), first)
+    sea_km = sea_edges_km(config.protection.sea_classes_km)
+    return GroundPlaces(surface, sea, sea_km, pixels_before(surface)[:-1])
 
 
 def read_ground(

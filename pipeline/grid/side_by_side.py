@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from threading import Semaphore
@@ -48,6 +48,14 @@ def each_in_its_thread(
             leave_all(fault)
             raise
         leave_all(None)
+
+
+def put_each(
+    puts: Iterable[Callable[..., Future[None]]], rows: slice, cols: slice, values: Iterable[NDArray[Any]]
+) -> None:
+    """Write one part of each file, ``values`` in their order; done when all of them are."""
+    for written in [put(rows, cols, own) for put, own in zip(puts, values, strict=True)]:
+        written.result()
 
 
 def _put_by(pool: ThreadPoolExecutor, put: _Put) -> Callable[..., Future[None]]:

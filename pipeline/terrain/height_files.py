@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,23 +77,25 @@ def heights_file(build: Path, base_m: float) -> Path:
 
 
 def highest_file(build: Path, base_m: float) -> Path:
-    """File with the highest of these classes, in all and by block, asked for before any is read."""
+    """File with the highest of these classes by block, asked for before any is read."""
     return heights_file(build, base_m).with_suffix(".json")
 
 
 def highest_class(build: Path, base_m: float) -> int:
     """Highest class that occurs."""
-    return int(_highest(build, base_m)["highest"])
+    return int(highest_classes(build, base_m).max(initial=0))
 
 
 def highest_classes(build: Path, base_m: float) -> NDArray[np.uint8]:
     """Highest class in each block of ``STRIP_PX`` pixels of the grid [block row, block column]."""
-    return np.array(_highest(build, base_m)["blocks"], np.uint8)
+    content = json.loads(highest_file(build, base_m).read_text(encoding="utf-8"))
+    return np.array(content["blocks"], np.uint8)
 
 
-def _highest(build: Path, base_m: float) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(highest_file(build, base_m).read_text(encoding="utf-8"))
-    return content
+def pixels_before(surface: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Number of the territory's pixels before each row of a grid, int64[y + 1]; the last is that of all."""
+    in_row = [np.count_nonzero(row == Surface.HOME) for row in surface]
+    return np.concatenate([[0], np.cumsum(in_row)]).astype(np.int64)
 
 
 def coast_lines(terrain: Terrain, elevation: LonLatRaster | None, land: LonLatRaster) -> Iterator[str]:
@@ -144,7 +145,7 @@ def write_classes(
     ``strips`` uint8[pixel, cell] of the territory's pixels in the order of rows, ``surface`` uint8[y, x] of
     the grid. Readers read parts of the files.
     """
-    before = np.concatenate([[0], np.cumsum([np.count_nonzero(row == Surface.HOME) for row in surface])])
+    before = pixels_before(surface)
     blocks = np.zeros((len(bases_m), *(-(-side // STRIP_PX) for side in surface.shape)), np.uint8)
     done = 0
     with ExitStack() as stack:
@@ -159,8 +160,7 @@ def write_classes(
                 stream.write(values.data)
                 np.maximum.at(highest, place, values.max(axis=1, initial=0))
     for base_m, highest in zip(bases_m, blocks, strict=True):
-        content = {"highest": int(highest.max(initial=0)), "blocks": highest.tolist()}
-        write_whole(highest_file(build, base_m), json_bytes(content))
+        write_whole(highest_file(build, base_m), json_bytes({"blocks": highest.tolist()}))
 
 
 def _blocks_of_pixels(
