@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.channel_files import PixelBox
 from pipeline.files import whole_stream
+from pipeline.grid.boxes import PixelBox
 from pipeline.grid.layer_files import two_digits
 from pipeline.quantise import NOT_EVALUATED, NOT_PERMITTED, to_centi
 from pipeline.services.base import ServiceContext, ServiceLimit

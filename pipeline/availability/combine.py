@@ -30,10 +30,11 @@ from pipeline.blocks import block_slices, map_blocks
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.channel_files import ChannelFiles, PixelBox, box_of, moved
+from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.kept_tiles import KeptTiles, MapParts
 from pipeline.dtt.limits import with_maps_of
 from pipeline.grid import raster
+from pipeline.grid.boxes import PixelBox, box_of, moved
 from pipeline.grid.kept_records import digest_of
 from pipeline.grid.layer_files import empty_values, layer_file, layer_layout, raster_of
 from pipeline.grid.open_rasters import OpenRasters

@@ -20,15 +20,7 @@ from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.coverage.profile_fields import PlacesGround
-from pipeline.dtt.channel_files import (
-    ChannelFiles,
-    PixelBox,
-    box_of,
-    box_within_reach,
-    read_servers,
-    read_victims,
-    survey_of,
-)
+from pipeline.dtt.channel_files import ChannelFiles, read_servers, read_victims, survey_of
 from pipeline.dtt.device_ground import GroundPlaces, classes_without_ground, ground_places, read_ground
 from pipeline.dtt.limiting_victims import MapSearch, map_search, strictest_victim
 from pipeline.dtt.limits import ProtectionJob, bands_of, geometries, losses_to, make_job
@@ -36,6 +28,7 @@ from pipeline.dtt.protection_maps import reach_px
 from pipeline.dtt.terrain_paths import terrain_of_grid, terrain_path, waves_of_device
 from pipeline.dtt.victims import VictimLabel
 from pipeline.grid import raster
+from pipeline.grid.boxes import PixelBox, box_of, box_within_reach
 from pipeline.grid.grid import Grid
 from pipeline.grid.open_rasters import values_at
 from pipeline.radio.channel_plan import Offset
@@ -228,12 +221,12 @@ def _paths_of_channel(
     servers = read_servers(files.coverage("_servers.json"))
     job = make_job(config, channel, devices, read_protection_tables(config.protection), servers)
     around_px = reach_px(job, files, scene.grid)
-    survey = survey_of(config, files, places.surface, places.sea)
+    survey = survey_of(config, files)
     box = box_within_reach(survey.box, box_of(places.home), around_px)
     if box is None:
         raise ValueError(f"channel {channel} limits without a victim")
-    survey = survey_of(config, files, places.surface, places.sea, box)
-    classes = classes_without_ground(config, scene.build, devices[0], places)
+    survey = survey_of(config, files, box)
+    classes = classes_without_ground(config, scene.build, devices[0], places.sea_km)
     losses = losses_to(job, survey.nearest_sea, scene.grid, classes)
     bands = [band for band in bands_of(job) if needed[band.name].any()]
     found = {band.name: _no_paths(scene.pixels.row.size) for band in bands}

@@ -22,13 +22,16 @@ from pipeline.dtt.victims import (
     NO_VICTIM,
     Directivity,
     VictimClasses,
+    VictimList,
     VictimMaps,
     empty_victims,
     fill_victims,
+    listed,
     rows_of,
     survey_victims,
 )
 from pipeline.grid import raster
+from pipeline.grid.boxes import PixelBox
 from pipeline.grid.grid import STRIP_PX, strips_of_rows
 from pipeline.grid.open_rasters import OpenRasters
 from pipeline.territory.codes import Surface
@@ -92,18 +95,9 @@ class VictimSurvey(NamedTuple):
     nearest_sea: dict[bool, int]
 
 
-def survey_of(
-    config: Config,
-    files: ChannelFiles,
-    surface: NDArray[np.uint8],
-    sea: NDArray[np.uint8],
-    within: PixelBox | None = None,
-) -> VictimSurvey:
-    """The reception in a box, None: on all the grid, that is protected.
-
-    ``surface`` uint8[y, x] of all the grid, ``sea`` likewise its classes of distance from the sea.
-    """
-    height, width = surface.shape
+def survey_of(config: Config, files: ChannelFiles, within: PixelBox | None = None) -> VictimSurvey:
+    """The reception in a box, None: on all the grid, that is protected; read strip by strip."""
+    height, width = raster.read_grid(files.territory("surface")).shape
     within = within or PixelBox(slice(0, height), slice(0, width))
     number = np.zeros((-(-height // STRIP_PX), -(-width // STRIP_PX)), np.int64)
     box, nearest_sea = np.array([height, 0, width, 0]), np.full(2, _NOWHERE)
@@ -111,6 +105,8 @@ def survey_of(
     with (
         raster.reading(files.coverage("_class.tif")) as classes,
         raster.reading(files.territory("coastal")) as coast,
+        raster.reading(files.territory("surface")) as surface,
+        raster.reading(files.territory("sea")) as sea,
     ):
         served_band = [classes.layout.band_names.index("served")]
         for block in range(within.rows.start // STRIP_PX, -(-within.rows.stop // STRIP_PX)):
@@ -121,8 +117,8 @@ def survey_of(
             survey_victims(
                 served,
                 coastal,
-                surface[rows],
-                sea[rows],
+                raster.read_window(surface, rows, within.cols)[0],
+                raster.read_window(sea, rows, within.cols)[0],
                 _protected(config),
                 (first, within.cols.start),
                 STRIP_PX,
@@ -132,7 +128,8 @@ def survey_of(
             )
     known = {bool(at_coast): int(least) for at_coast, least in enumerate(nearest_sea) if least < _NOWHERE}
     top, bottom, left, right = box.tolist()
-    return VictimSurvey(PixelBox(_span(top, bottom), _span(left, right)) if known else None, number, known)
+    found = PixelBox(slice(top, bottom), slice(left, right)) if known else None
+    return VictimSurvey(found, number, known)
 
 
 def _no_coast(served: NDArray[np.uint16]) -> NDArray[np.uint8]:
@@ -165,6 +162,12 @@ class VictimReader:
             self._fill(levels[: len(_LEVELS)], facts, victims)
             for level_dbm, planned_dbm in zip((victims.near_dbm, victims.far_dbm), planned, strict=True):
                 np.minimum(level_dbm, planned_dbm, out=level_dbm)
+
+    def victims(self, rows: slice, cols: slice) -> VictimList:
+        """Victims of a part of the grid one by one."""
+        maps = empty_victims(rows.stop - rows.start, cols.stop - cols.start)
+        self.fill(rows, cols, maps)
+        return listed(maps, self._opened.window(self._files.territory("sea"), rows, cols)[0])
 
     def _fill(self, levels: NDArray[np.float32], facts: Sequence[Any], victims: VictimMaps) -> None:
         job, (served, server, mode, surface, coastal) = self._job, facts
@@ -226,62 +229,3 @@ def nuisance_bands(config: Config) -> list[tuple[str, str]]:
     """Bands of the nuisance and its spread for each percentage of time, that of planning first."""
     pairs = [(_LEVELS[1], _LEVELS[2]), (ORDINARY_BANDS[0], ORDINARY_BANDS[1])]
     return pairs[: len(nuisance_times_pct(config.propagation.nuisance_time_pct))]
-
-
-# --- boxes --------------------------------------------------------------------------------------------------
-
-
-class PixelBox(NamedTuple):
-    """Rows and columns of a part of the grid."""
-
-    rows: slice
-    cols: slice
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of rows and of columns."""
-        return int(self.rows.stop - self.rows.start), int(self.cols.stop - self.cols.start)
-
-
-def box_of(mask: NDArray[np.bool_], first_row: int = 0) -> PixelBox | None:
-    """Smallest box of the true pixels of a strip that starts at ``first_row``; None without any."""
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if rows.size == 0:
-        return None
-    top, bottom = int(rows[0]) + first_row, int(rows[-1]) + first_row + 1
-    return PixelBox(slice(top, bottom), slice(int(cols[0]), int(cols[-1]) + 1))
-
-
-def moved(box: PixelBox, row: int, col: int) -> PixelBox:
-    """A box that counts from a pixel of the grid, in the rows and columns of the grid."""
-    return PixelBox(
-        slice(row + box.rows.start, row + box.rows.stop), slice(col + box.cols.start, col + box.cols.stop)
-    )
-
-
-def joined(first: PixelBox | None, second: PixelBox | None) -> PixelBox | None:
-    """Smallest box that holds both."""
-    if first is None or second is None:
-        return first or second
-    return PixelBox(
-        *(_span(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(first, second, strict=True))
-    )
-
-
-def box_within_reach(victims: PixelBox | None, targets: PixelBox | None, reach_px: int) -> PixelBox | None:
-    """Box of the parts of two boxes that are within ``reach_px`` of the other; None if there are none."""
-    if victims is None or targets is None:
-        return None
-    return joined(_near(victims, targets, reach_px), _near(targets, victims, reach_px))
-
-
-def _near(box: PixelBox, other: PixelBox, reach_px: int) -> PixelBox | None:
-    parts = [
-        _span(max(a.start, b.start - reach_px), min(a.stop, b.stop + reach_px))
-        for a, b in zip(box, other, strict=True)
-    ]
-    return PixelBox(*parts) if all(part.start < part.stop for part in parts) else None
-
-
-def _span(start: int, stop: int) -> slice:
-    return slice(start, stop)

@@ -19,7 +19,9 @@ from pipeline.config.protection import Device
 from pipeline.dtt.path_classes import PixelClasses
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.grid.grid import STRIP_PX
+from pipeline.grid.boxes import PixelBox, box_of, joined, moved
+from pipeline.grid.grid import STRIP_PX, strips_of_rows
+from pipeline.grid.open_rasters import OpenRasters
 from pipeline.terrain.device_heights import class_heights_m
 from pipeline.terrain.device_lines import RingSettings
 from pipeline.terrain.height_files import (
@@ -66,6 +68,49 @@ def _heights_m(config: Config, build: Path, base_m: float) -> NDArray[np.float64
     return class_heights_m(lowest_m, config.protection.height_ratio)[: highest_class(build, base_m) + 1]
 
 
+class GroundFiles:
+    """The territory and the distance from the sea, read part by part; of the whole grid counts are held.
+
+    ``sea_km`` as of ``GroundPlaces``; ``box`` the smallest around the territory, None without any.
+    """
+
+    def __init__(self, config: Config, build: Path, opened: OpenRasters) -> None:
+        """The files of a territory; ``opened`` keeps them open."""
+        self._surface, self._sea = (build / "territory" / f"{name}.tif" for name in ("surface", "sea"))
+        self._opened, self.sea_km = opened, sea_edges_km(config.protection.sea_classes_km)
+        grid, counts = opened.of(self._surface).grid, []
+        self.box: PixelBox | None = None
+        for rows in strips_of_rows(0, grid.height):
+            home = self._home(rows, slice(0, grid.width))
+            self.box = joined(self.box, box_of(home, rows.start))
+            counts.append(np.add.reduceat(home, np.arange(0, grid.width, STRIP_PX), axis=1, dtype=np.int64))
+        self._number = np.concatenate(counts)
+        before = np.cumsum(self._number).reshape(self._number.shape) - self._number
+        self._before: NDArray[np.int64] = before
+
+    def number_in(self, rows: slice) -> int:
+        """Pixels of the territory in some rows."""
+        return int(self._number[rows].sum())
+
+    def box_within(self, box: PixelBox) -> PixelBox | None:
+        """The smallest box around the territory in a box."""
+        blocks = slice(box.cols.start // STRIP_PX, -(-box.cols.stop // STRIP_PX))
+        found = box_of(self._home(*box)) if self._number[box.rows, blocks].any() else None
+        return None if found is None else moved(found, box.rows.start, box.cols.start)
+
+    def part(self, box: PixelBox) -> GroundPlaces:
+        """The ground of a box."""
+        first = box.cols.start // STRIP_PX  # what lies left of the box is counted up to there
+        cols = slice(first * STRIP_PX, box.cols.stop)
+        surface, sea = (self._opened.window(path, box.rows, cols)[0] for path in (self._surface, self._sea))
+        before = self._before[box.rows, first]
+        return GroundPlaces(surface, sea, self.sea_km, before, (box.rows.start, cols.start))
+
+    def _home(self, rows: slice, cols: slice) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = self._opened.window(self._surface, rows, cols)[0] == Surface.HOME
+        return found
+
+
 class GroundPlaces(NamedTuple):
     """What the classes of all devices share, on the whole grid or a part of it; boxes are those of the grid.
 
@@ -79,12 +124,6 @@ class GroundPlaces(NamedTuple):
     sea_km: NDArray[np.float64]
     first: NDArray[np.int64]
     corner: tuple[int, int] = (0, 0)
-
-    def part(self, box: Window) -> GroundPlaces:
-        """The same of a box alone."""
-        here = self._here(box)
-        corner = box[0].start, box[1].start
-        return GroundPlaces(self.surface[here], self.sea[here], self.sea_km, self.first_numbers(box), corner)
 
     @property
     def home(self) -> NDArray[np.bool_]:
@@ -123,7 +162,7 @@ def read_ground(
     config: Config, build: Path, device: Device, places: GroundPlaces, box: Window
 ) -> GroundClasses:
     """Classes of a box of the grid."""
-    classes = classes_without_ground(config, build, device, places)
+    classes = classes_without_ground(config, build, device, places.sea_km)
     sea = np.ascontiguousarray(places.sea_of(box))
     if not knows_terrain(config):
         return classes._replace(
@@ -137,9 +176,9 @@ def read_ground(
 
 
 def classes_without_ground(
-    config: Config, build: Path, device: Device, places: GroundPlaces
+    config: Config, build: Path, device: Device, sea_km: NDArray[np.float64]
 ) -> GroundClasses:
-    """What the classes of a device mean, without those of any pixel."""
+    """What the classes of a device mean, without those of any pixel; ``sea_km`` as of ``GroundPlaces``."""
     base_m = base_height_m(device)
     lowest_m = lowest_height_m(config, base_m)
     rings = ring_settings(config)
@@ -147,7 +186,7 @@ def classes_without_ground(
         np.zeros((0, 0), np.int32), np.zeros((1, rings.cells), np.uint8), np.zeros((0, 0), np.uint8)
     )
     effective_m = lowest_m if lowest_m > base_m else math.nan
-    return GroundClasses(none, _heights_m(config, build, base_m), effective_m, rings, places.sea_km)
+    return GroundClasses(none, _heights_m(config, build, base_m), effective_m, rings, sea_km)
 
 
 class HeightRows:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from pipeline.dtt.channel_files import PixelBox
+from pipeline.grid.boxes import PixelBox
 from pipeline.grid.kept_records import facts_in, keep_maps, kept_names, record_of, sums_of
 from pipeline.grid.open_rasters import OpenRasters
 from pipeline.hashing import json_hash

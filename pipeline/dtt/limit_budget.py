@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.budget import NEXT_LIMITS, Budget, Term, strictest
 from pipeline.config.protection import Device
-from pipeline.dtt.channel_files import ChannelFiles, PixelBox, read_servers, read_victims
+from pipeline.dtt.channel_files import ChannelFiles, read_servers, read_victims
 from pipeline.dtt.device_ground import GroundPlaces, ground_places, read_ground
 from pipeline.dtt.leakage_floor import floor_coupling, limits_dbm
 from pipeline.dtt.level_terms import (
@@ -47,6 +47,7 @@ from pipeline.dtt.station_facts import station_facts
 from pipeline.dtt.threshold import explain_threshold
 from pipeline.dtt.victims import ExplainedPixel
 from pipeline.grid import raster
+from pipeline.grid.boxes import PixelBox
 from pipeline.grid.grid import GEOD, Grid
 from pipeline.propagation.homogeneous import offset_distance_km
 from pipeline.radio.antennas import directivity_db

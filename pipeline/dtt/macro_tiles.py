@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.blocks import WindowArrays, block_slices
-from pipeline.dtt.channel_files import PixelBox, box_of, joined, moved
-from pipeline.dtt.device_ground import GroundPlaces, HeightRows
+from pipeline.dtt.device_ground import GroundFiles, GroundPlaces, HeightRows
 from pipeline.dtt.kept_tiles import KeptTiles, PartState
 from pipeline.dtt.limits import LimitBand, ProtectionJob, bands_of, discrimination_of, label_of, pass_rules
 from pipeline.dtt.min_plus_search import SearchMaps, SearchTables, min_plus, reach_of, search_tables
@@ -26,15 +25,14 @@ from pipeline.dtt.path_losses import PathLosses
 from pipeline.dtt.victim_blocks import ChosenVictims, VictimBlocks
 from pipeline.dtt.victims import Directivity, VictimKind, VictimLabel, bits_of
 from pipeline.errors import InputError
+from pipeline.grid.boxes import PixelBox, box_of, joined, moved
 from pipeline.grid.grid import STRIP_PX, strips_of_rows
 from pipeline.grid.kept_records import digest_of
-from pipeline.territory.codes import Surface
 
 # Sides of tiles: fewer pixels of halo the larger they are, and hardly fewer beyond the largest.
 _SIDES_PX = (1536, 1024, 512)
-# Program, tables of a channel and GDAL's cache of blocks; a pixel of the grid, of a window, a target, a
-# pixel of a result.
-_PROGRAM_BYTES, _GRID_BYTES, _WINDOW_BYTES, _TARGET_BYTES, _RESULT_BYTES = 0.65 * 2**30, 2, 9, 5, 5
+# Program, tables of a channel and GDAL's cache of blocks; a pixel of a window, a target, a pixel of a result.
+_PROGRAM_BYTES, _WINDOW_BYTES, _TARGET_BYTES, _RESULT_BYTES = 0.65 * 2**30, 9, 5, 5
 
 
 class TileLimits(NamedTuple):
@@ -108,19 +106,13 @@ class TileSearch:
         self._reach_px = max((s.tables.offsets.reach for one in searches for s in one.searches), default=0)
         self._room, self._reach_of_class = WindowArrays(), dict[int, int]()
 
-    def tiles(self, surface: NDArray[np.uint8], tile_px: int) -> list[PixelBox]:
-        """Boxes around the targets of tiles, by rows, where any are near victims; ``surface`` uint8[y, x]."""
-        found = []
-        for rows, cols in block_slices(self._grid_shape, tile_px):
-            box = box_of(surface[rows, cols] == Surface.HOME)
-            if box is not None:
-                box = moved(box, rows.start, cols.start)
-                if self._victims.any_within(self.window(box)):
-                    found.append(box)
-        return found
+    def tiles(self, ground: GroundFiles, tile_px: int) -> list[PixelBox]:
+        """Boxes around the targets of tiles, by rows, where any are near victims."""
+        boxes = (ground.box_within(PixelBox(*tile)) for tile in block_slices(self._grid_shape, tile_px))
+        return [box for box in boxes if box is not None and self._victims.any_within(self.window(box))]
 
     def of_tile(self, tile: PixelBox, places: GroundPlaces) -> TileResult:
-        """The maps of a tile; ``places`` of its window.
+        """The maps of a tile; ``places`` of it.
 
         The box of what follows from other victims than in an earlier run is searched, the rest is copied.
         """
@@ -162,9 +154,9 @@ class TileSearch:
             self._reach_of_class[highest] = max(reaches_px, default=0)
         return self._reach_of_class[highest]
 
-    def side_within(self, memory_gib: float, surface: NDArray[np.uint8]) -> int:
+    def side_within(self, memory_gib: float, ground: GroundFiles) -> int:
         """The largest side of tiles with which the job stays within a memory; InputError if none does."""
-        needed = {side: self._bytes_of(side, surface) / 2**30 for side in _SIDES_PX}
+        needed = {side: self._bytes_of(side, ground) / 2**30 for side in _SIDES_PX}
         fitting = [side for side, gib in needed.items() if gib <= memory_gib]
         if not fitting:
             raise InputError(
@@ -176,18 +168,17 @@ class TileSearch:
             )
         return fitting[0]
 
-    def _bytes_of(self, side_px: int, surface: NDArray[np.uint8]) -> float:
+    def _bytes_of(self, side_px: int, ground: GroundFiles) -> float:
         """Memory that the job needs with tiles of a side."""
         reach_px, (height, width) = self._reach_px, self._grid_shape
         rows = list(strips_of_rows(0, height, side_px))
-        land = max(int(np.count_nonzero(surface[part] == Surface.HOME)) for part in rows)
+        land = max(ground.number_in(part) for part in rows)
         held = max(self._victims.bytes_of(_grown(part, reach_px, height)) for part in rows)
         window = min(side_px + 2 * reach_px, height) * min(side_px + 2 * reach_px, width)
         heights = min(side_px * side_px, land) * (self._heights.cells + _TARGET_BYTES)
         # Boxes around the land, and a strip of both files.
         results = (2 * land + STRIP_PX * width) * len(self._searches) * _RESULT_BYTES
-        pixels = _GRID_BYTES * height * width + _WINDOW_BYTES * window
-        return float(_PROGRAM_BYTES + pixels + held + heights + results)
+        return float(_PROGRAM_BYTES + _WINDOW_BYTES * window + held + heights + results)
 
     def _tile(self, box: PixelBox, places: GroundPlaces) -> TileLimits:
         targets, height = places.home_of(box), self._heights.of(box, places, self._room)
@@ -223,11 +214,12 @@ class TileSearch:
         window = self._grown(box, reach_of(search.tables, highest, search.chosen.level_dbm, worst_dbm))
         shape = window.shape
         level_dbm, azimuth_deg = (self._room.of(name, np.float32, shape) for name in ("level", "azimuth"))
-        if not self._victims.put(search.chosen, window, level_dbm, azimuth_deg):
-            return
+        # Of victims and targets: that of other pixels nobody asks for.
         sea = self._room.of("sea", np.uint8, shape)
-        if search.tables.paths.used:
-            sea[:] = places.sea_of(window)
+        if not self._victims.put(search.chosen, window, level_dbm, azimuth_deg, sea):
+            return
+        own = moved(box, -window.rows.start, -window.cols.start)
+        sea[own] = places.sea_of(box)
         min_plus(
             level_dbm,
             search.tables,
@@ -235,7 +227,7 @@ class TileSearch:
             SearchMaps(azimuth_deg, targets, best_dbm, label),
             search.label,
             ground=ground._replace(sea=sea),
-            first=(box.rows.start - window.rows.start, box.cols.start - window.cols.start),
+            first=(own.rows.start, own.cols.start),
             threads=self._threads,
         )
 

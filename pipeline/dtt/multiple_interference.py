@@ -23,7 +23,6 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import (
     ChannelFiles,
-    PixelBox,
     VictimReader,
     nuisance_bands,
     read_servers,
@@ -60,6 +59,7 @@ from pipeline.dtt.victims import (
     group_codes,
 )
 from pipeline.grid import raster
+from pipeline.grid.boxes import PixelBox
 from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.grid.open_rasters import OpenRasters
 from pipeline.kernels import kernel
@@ -151,7 +151,7 @@ def run(
         [(sources, max(reach_px(_louder(job), files, grid), over_px)) for job, sources in concerned], grid
     )
     places = ground_places(config, files.build, raster.read(files.territory("surface")).values)
-    nearest_sea = survey_of(config, files, places.surface, places.sea, box).nearest_sea
+    nearest_sea = survey_of(config, files, box).nearest_sea
     groups = [_louder_group(job, sources, files, grid, places, nearest_sea) for job, sources in concerned]
     asked_pct = [config.devices[i].dq_pct for i in np.unique(placed.device)]
     dq_pct = min(*asked_pct, *(rule.dq_pct for rule in servers.rules if rule.dq_pct > 0.0), math.inf)
@@ -225,7 +225,7 @@ def _louder_group(
     nearest_sea: Mapping[bool, int],
 ) -> _Group:
     """Devices with losses for inland and coastal victims; of the ground only what its classes mean."""
-    classes = classes_without_ground(job.config, files.build, job.devices[0], places)
+    classes = classes_without_ground(job.config, files.build, job.devices[0], places.sea_km)
     found = losses_to(_louder(job), nearest_sea, grid, classes)
     size = max((tables.far_db.shape[0] for tables in found.values()), default=1)
     near_db, far_db = (np.full((2, size, size), np.inf, dtype=np.float32) for _ in range(2))

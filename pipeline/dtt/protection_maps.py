@@ -14,24 +14,8 @@ from numpy.typing import NDArray
 from pipeline.blocks import spread, threads_within
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.channel_files import (
-    ChannelFiles,
-    PixelBox,
-    VictimReader,
-    VictimSurvey,
-    box_of,
-    box_within_reach,
-    joined,
-    read_servers,
-    survey_of,
-)
-from pipeline.dtt.device_ground import (
-    GroundPlaces,
-    HeightRows,
-    classes_without_ground,
-    ground_places,
-    highest_class_m,
-)
+from pipeline.dtt.channel_files import ChannelFiles, VictimReader, VictimSurvey, read_servers, survey_of
+from pipeline.dtt.device_ground import GroundFiles, HeightRows, classes_without_ground, highest_class_m
 from pipeline.dtt.kept_tiles import KeptTiles
 from pipeline.dtt.limits import (
     THRESHOLD_BAND,
@@ -51,6 +35,7 @@ from pipeline.dtt.victim_blocks import VictimBlocks
 from pipeline.dtt.victims import LABEL_NAMES, VictimLabel
 from pipeline.files import copy_whole
 from pipeline.grid import raster
+from pipeline.grid.boxes import box_within_reach, joined
 from pipeline.grid.grid import Grid, strips_of_rows
 from pipeline.grid.kept_records import digest_of
 from pipeline.grid.open_rasters import OpenRasters
@@ -64,12 +49,11 @@ _Block = tuple[slice, slice, NDArray[Any]]
 
 
 class _Scene(NamedTuple):
-    """What all geometries of a channel share: the grid with its ground, the boxes of victims and targets."""
+    """What all geometries of a channel share: the grid with its ground, where the victims are."""
 
     grid: Grid
-    places: GroundPlaces
+    ground: GroundFiles
     victims: VictimSurvey
-    targets: PixelBox | None
 
 
 class TileSettings(NamedTuple):
@@ -98,38 +82,32 @@ def write_protection(config: Config, files: ChannelFiles, tiles: TileSettings) -
     else:
         tables = read_protection_tables(config.protection)
         servers = read_servers(files.coverage("_servers.json"))
-        scene = _read_scene(config, files)
-        for devices in groups:
-            job = make_job(config, files.channel, devices, tables, servers)
-            _protect(job, files, scene, files.protection(devices[0]), tiles)
+        with OpenRasters() as opened:
+            ground = GroundFiles(config, files.build, opened)
+            scene = _Scene(raster.read_grid(files.territory("surface")), ground, survey_of(config, files))
+            for devices in groups:
+                job = make_job(config, files.channel, devices, tables, servers)
+                _protect(job, files, scene, files.protection(devices[0]), tiles)
     for first, *others in groups:
         for device in others:
             for source, copy in zip(files.protection(first), files.protection(device), strict=True):
                 copy_whole(source, copy)
 
 
-def _read_scene(config: Config, files: ChannelFiles) -> _Scene:
-    found = raster.read(files.territory("surface"))
-    grid = found.attrs["grid"]
-    places = ground_places(config, files.build, found.values)
-    victims = survey_of(config, files, places.surface, places.sea)
-    return _Scene(grid, places, victims, box_of(places.home))
-
-
 def _protect(
     job: ProtectionJob, files: ChannelFiles, scene: _Scene, out: tuple[Path, Path], tiles: TileSettings
 ) -> None:
     """One geometry, tile by tile."""
-    grid, places, config = scene.grid, scene.places, job.config
+    grid, ground, config = scene.grid, scene.ground, job.config
     bands, survey = bands_of(job), scene.victims
-    box = box_within_reach(survey.box, scene.targets, reach_px(job, files, grid) if job.groups else 0)
+    box = box_within_reach(survey.box, ground.box, reach_px(job, files, grid) if job.groups else 0)
     thresholds = channel_thresholds(config, files)
     if box is None or not bands:
         _write(out, grid, bands, (), thresholds)
         return
     if box != joined(box, survey.box):  # some victims are too far away to matter
-        survey = survey_of(config, files, places.surface, places.sea, box)
-    classes = classes_without_ground(config, files.build, job.devices[0], places)
+        survey = survey_of(config, files, box)
+    classes = classes_without_ground(config, files.build, job.devices[0], ground.sea_km)
     searches = searches_of(job, losses_to(job, survey.nearest_sea, grid, classes))
     heights = HeightRows(config, files.build, job.devices[0])
     with OpenRasters() as opened:
@@ -137,23 +115,23 @@ def _protect(
         may_keep = bool(tiles.basis) and not thresholds.used
         kept = _kept_tiles(job, files, out, tiles.basis, searches, opened) if may_keep else None
         reader = VictimReader(job, files, opened)
-        victims = VictimBlocks(reader.fill, survey.number, tiles.threads, kept is not None)
+        victims = VictimBlocks(reader.victims, survey.number, tiles.threads, kept is not None)
         threads = threads_within(tiles.threads)
         search = TileSearch(job, searches, victims, heights, grid.shape, threads=threads, kept=kept)
-        side_px = tiles.side_px or search.side_within(tiles.memory_gib, places.surface)
-        _write(out, grid, bands, _rows_of_tiles(search, places, side_px, kept), thresholds)
+        side_px = tiles.side_px or search.side_within(tiles.memory_gib, ground)
+        _write(out, grid, bands, _rows_of_tiles(search, scene, side_px, kept), thresholds)
     if kept is not None:
         kept.keep()
 
 
 def _rows_of_tiles(
-    search: TileSearch, places: GroundPlaces, side_px: int, kept: KeptTiles | None
+    search: TileSearch, scene: _Scene, side_px: int, kept: KeptTiles | None
 ) -> Iterator[tuple[slice, list[TileLimits]]]:
     """Rows of tiles and their maps: one tile after another here, side by side on a cluster."""
-    tiles = search.tiles(places.surface, side_px)
-    tasks = ((tile, places.part(search.window(tile))) for tile in tiles)
+    tiles = search.tiles(scene.ground, side_px)
+    tasks = ((tile, scene.ground.part(tile)) for tile in tiles)
     results = spread(search.of_tile, tasks, len(tiles), 1, name="protection")
-    for rows in strips_of_rows(0, places.surface.shape[0], side_px):
+    for rows in strips_of_rows(0, scene.grid.height, side_px):
         found = list[TileLimits]()
         for result in islice(results, sum(rows.start <= tile.rows.start < rows.stop for tile in tiles)):
             found += result.limits

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.dtt.channel_files import PixelBox
-from pipeline.dtt.victims import NO_VICTIM, VictimMaps, empty_victims, place_victims
+from pipeline.dtt.victims import VictimList, place_victims
+from pipeline.grid.boxes import PixelBox
 from pipeline.grid.grid import STRIP_PX
 from pipeline.grid.kept_records import digest_of
 
-_PIXEL_BYTES = sum(maps.dtype.itemsize for maps in empty_victims(1, 1))
+# Of ``VictimList``.
+_VICTIM_BYTES = 20
 
 
 class ChosenVictims(NamedTuple):
@@ -32,9 +33,9 @@ class ChosenVictims(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """Maps of a block, the kinds that it holds, and its digest, if one is wanted."""
+    """What a block holds, of which kinds, and its digest, if one is wanted."""
 
-    victims: VictimMaps
+    victims: VictimList
     kinds: frozenset[int]
     digest: str
 
@@ -47,20 +48,20 @@ class VictimBlocks:
 
     def __init__(
         self,
-        fill: Callable[[slice, slice, VictimMaps], None],
+        read: Callable[[slice, slice], VictimList],
         number: NDArray[np.int64],
         threads: int,
         digests: bool = False,
     ) -> None:
-        """``fill`` writes the victims of a part of the grid; ``number`` of them by block row and column."""
-        self._fill, self._number, self._with_digests = fill, number, digests
+        """``read`` the victims of a part of the grid; ``number`` of them by block row and column."""
+        self._read, self._number, self._with_digests = read, number, digests
         # The same threads for all rows: each thread opens the files that it reads, and keeps them.
         self._pool = ThreadPoolExecutor(max_workers=threads)
         self._own = threading.local()
 
     def __reduce__(self) -> tuple[type[VictimBlocks], tuple[object, ...]]:
         """For a worker of a cluster, whose threads work on windows of their own."""
-        return VictimBlocks, (self._fill, self._number, 1, self._with_digests)
+        return VictimBlocks, (self._read, self._number, 1, self._with_digests)
 
     def any_within(self, box: PixelBox) -> bool:
         """Whether a block that touches the box has victims."""
@@ -68,9 +69,9 @@ class VictimBlocks:
         return bool(self._number[rows.start : rows.stop, cols.start : cols.stop].any())
 
     def bytes_of(self, rows: slice) -> int:
-        """Memory of the blocks of some rows."""
+        """Memory of the victims in the blocks of some rows."""
         kept = _blocks_of(rows)
-        return int(np.count_nonzero(self._number[kept.start : kept.stop])) * STRIP_PX**2 * _PIXEL_BYTES
+        return int(self._number[kept.start : kept.stop].sum()) * _VICTIM_BYTES
 
     def hold(self, window: PixelBox, shape: tuple[int, int]) -> None:
         """Read the blocks of a window of a grid (height, width) that are new, forget those of other rows."""
@@ -85,11 +86,9 @@ class VictimBlocks:
                 slice(n * STRIP_PX, min((n + 1) * STRIP_PX, size))
                 for n, size in zip(place, shape, strict=True)
             )
-            victims = empty_victims(rows.stop - rows.start, cols.stop - cols.start)
-            self._fill(rows, cols, victims)
-            kinds = np.flatnonzero(np.bincount(victims.kind.ravel(), minlength=NO_VICTIM + 1)[:NO_VICTIM])
+            victims = self._read(rows, cols)
             digest = digest_of(victims) if self._with_digests else ""
-            return _Block(victims, frozenset(kinds.tolist()), digest)
+            return _Block(victims, frozenset(np.unique(victims.kind).tolist()), digest)
 
         self._blocks.update(zip(new, self._pool.map(read, new), strict=True))
 
@@ -99,10 +98,11 @@ class VictimBlocks:
         window: PixelBox,
         level_dbm: NDArray[np.float32],
         azimuth_deg: NDArray[np.float32],
+        sea: NDArray[np.uint8],
     ) -> bool:
         """What the chosen victims of a window tolerate into ``level_dbm`` [y, x], and whether there are any.
 
-        +inf elsewhere; ``azimuth_deg`` of other pixels stays as it is.
+        +inf elsewhere; ``azimuth_deg`` and ``sea`` (class of the distance) of other pixels stay as they are.
         """
         if not any(chosen.bits in block.kinds for block in self._touched(window).values()):
             return False
@@ -110,16 +110,15 @@ class VictimBlocks:
         for (i, j), block in self._touched(window).items():
             if chosen.bits in block.kinds:
                 found += place_victims(
-                    block.victims.near_dbm if chosen.near else block.victims.far_dbm,
-                    block.victims.azimuth_deg,
-                    block.victims.kind,
-                    block.victims.code,
+                    block.victims,
                     chosen.bits,
                     chosen.codes,
+                    chosen.near,
                     np.float32(chosen.level_dbm),
                     (i * STRIP_PX - window.rows.start, j * STRIP_PX - window.cols.start),
                     level_dbm,
                     azimuth_deg,
+                    sea,
                 )
         return found > 0
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +105,22 @@ class VictimMaps(NamedTuple):
     ``kind`` bits of ``VictimKind`` or ``NO_VICTIM``; ``code`` of ``VictimClasses``.
     """
 
+    near_dbm: NDArray[np.float32]
+    far_dbm: NDArray[np.float32]
+    azimuth_deg: NDArray[np.float32]
+    kind: NDArray[np.uint8]
+    code: NDArray[np.uint16]
+
+
+class VictimList(NamedTuple):
+    """The victims of some maps one by one, in the order of rows: pixel and what ``VictimMaps`` have there.
+
+    ``sea`` class of the distance from the sea.
+    """
+
+    row: NDArray[np.uint16]
+    col: NDArray[np.uint16]
+    sea: NDArray[np.uint8]
     near_dbm: NDArray[np.float32]
     far_dbm: NDArray[np.float32]
     azimuth_deg: NDArray[np.float32]
@@ -223,14 +239,14 @@ def survey_victims(
 ) -> None:
     """Victims of a strip that begins at the pixel ``first`` of the grid: where, how many, how near the sea.
 
-    ``served``, ``coastal`` [y, x] of the strip, ``surface`` and ``sea`` (classes of the distance) [y, x] of
-    its rows over the whole grid. ``number`` by columns of blocks grows; ``box`` (first row, row after the
-    last, first column, column after the last) widens; ``nearest_sea`` (inland, coastal) falls.
+    ``served``, ``coastal``, ``surface`` and ``sea`` (classes of the distance) [y, x] of the strip. ``number``
+    by columns of blocks grows; ``box`` (first row, row after the last, first column, column after the last)
+    widens; ``nearest_sea`` (inland, coastal) falls.
     """
     top, left = first
     for y in range(served.shape[0]):
         for x in range(served.shape[1]):
-            place = surface[y, left + x]
+            place = surface[y, x]
             own = place in (_HOME, _BEYOND)
             if served[y, x] != 1 or not ((own and protect[0]) or (place == _FOREIGN and protect[1])):
                 continue
@@ -238,38 +254,44 @@ def survey_victims(
             box[0], box[1] = min(box[0], top + y), max(box[1], top + y + 1)
             box[2], box[3] = min(box[2], left + x), max(box[3], left + x + 1)
             at_coast = 1 if coastal[y, x] == 1 else 0
-            nearest_sea[at_coast] = min(nearest_sea[at_coast], np.int64(sea[y, left + x]))
+            nearest_sea[at_coast] = min(nearest_sea[at_coast], np.int64(sea[y, x]))
 
 
 @kernel
 def place_victims(
-    own_dbm: NDArray[np.float32],
-    azimuth_deg: NDArray[np.float32],
-    kind: NDArray[np.uint8],
-    code: NDArray[np.uint16],
+    victims: VictimList,
     bits: int,
     codes: NDArray[np.bool_],
+    near: bool,
     common_dbm: np.float32,
     place: tuple[int, int],
     level_dbm: NDArray[np.float32],
     aim_deg: NDArray[np.float32],
+    sea: NDArray[np.uint8],
 ) -> int:
-    """Put the victims of a kind that lie in a block into a window, +inf for others; returns their number.
+    """Put those victims of a block that are of a kind into a window; returns their number.
 
     ``place`` of the block's first pixel in the window, which may lie outside. ``codes`` True for those of the
-    map, of size 0: all. ``common_dbm`` what each tolerates, NaN: ``own_dbm``.
+    map, of size 0: all. ``common_dbm`` what each tolerates, NaN: its own level, up to 80 m where ``near``.
     """
-    found, (top, left) = 0, place
-    own = np.isnan(common_dbm)
-    for y in range(max(0, -top), min(kind.shape[0], level_dbm.shape[0] - top)):
-        for x in range(max(0, -left), min(kind.shape[1], level_dbm.shape[1] - left)):
-            its_dbm = np.float32(np.inf)
-            if kind[y, x] == bits and (codes.size == 0 or codes[code[y, x]]):
-                its_dbm = own_dbm[y, x] if own else common_dbm
-                aim_deg[top + y, left + x] = azimuth_deg[y, x]
-                found += 1
-            level_dbm[top + y, left + x] = its_dbm
+    found, (top, left), own = 0, place, np.isnan(common_dbm)
+    own_dbm = victims.near_dbm if near else victims.far_dbm
+    height, width = level_dbm.shape
+    for n in range(victims.kind.size):
+        y, x = top + np.int64(victims.row[n]), left + np.int64(victims.col[n])
+        inside = 0 <= y < height and 0 <= x < width
+        if inside and victims.kind[n] == bits and (codes.size == 0 or codes[victims.code[n]]):
+            level_dbm[y, x] = own_dbm[n] if own else common_dbm
+            aim_deg[y, x], sea[y, x] = victims.azimuth_deg[n], victims.sea[n]
+            found += 1
     return found
+
+
+def listed(victims: VictimMaps, sea: NDArray[np.uint8]) -> VictimList:
+    """The victims of maps of at most 65,536 rows and columns; ``sea`` uint8[y, x] classes there."""
+    where = np.nonzero(victims.kind != NO_VICTIM)
+    places: list[Any] = [place.astype(np.uint16) for place in where]
+    return VictimList(*places, *(maps[where] for maps in (sea, *victims)))
 
 
 def empty_victims(height: int, width: int) -> VictimMaps:

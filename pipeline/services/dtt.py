@@ -21,13 +21,14 @@ from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt import limit_budget
-from pipeline.dtt.channel_files import ChannelFiles, PixelBox, box_of, joined, moved
+from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.leakage_floor import floor_coupling
 from pipeline.dtt.limits import THRESHOLD_BAND, shift_db, with_maps_of
 from pipeline.dtt.separation import check_separation
 from pipeline.dtt.threshold import beside_dbm
 from pipeline.dtt.victims import ExplainedPixel, VictimLabel
 from pipeline.grid import raster
+from pipeline.grid.boxes import PixelBox, box_of, joined, moved
 from pipeline.grid.open_rasters import OpenRasters
 from pipeline.kernels import kernel
 from pipeline.radio.channel_plan import Offset

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.blocks import map_blocks
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
-from pipeline.kernels import kernel
+from pipeline.kernels import borrowing, kernel
 from pipeline.terrain.device_lines import (
     LANES,
     NODE_KM,
@@ -119,7 +119,7 @@ def exact_excess_m(
     places = places_of(elevation, part, float(np.abs(lines.down_px).max()) + LANES)
     ground_m, excess_m = np.empty(LANES, np.float32), np.empty((rings.cells, LANES), np.float32)
     void = np.float32(np.nan if void_m is None else void_m)
-    cells = empty_cells()
+    cells = empty_cells(elevation.values)
     ground_of_lanes(elevation.values, places, 0, 0, void, cells, ground_m)
     every = np.ones(RADIALS, np.bool_)
     excess_of_lanes(elevation.values, places, lines, 0, 0, ground_m, every, cells, excess_m)
@@ -149,18 +149,21 @@ def at_most_m(excess_m: np.float32) -> np.float32:
     return excess_m if excess_m == np.float32(0.0) else excess_m + _SLACK_M
 
 
-@kernel
-def _class_of(excess_m: np.float32, edges_m: NDArray[np.float32], last: int) -> int:
-    """First class whose height above the surroundings is not below the pixel's."""
-    wanted_m = at_most_m(excess_m)
-    low, high = 0, last
-    while low < high:
-        middle = (low + high) // 2
-        if edges_m[middle] >= wanted_m:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+@borrowing
+def _classes_of_lanes(
+    excess_m: NDArray[np.float32], edges_m: NDArray[np.float32], last: int, found: NDArray[np.int32]
+) -> None:
+    """First class of each lane whose height above the surroundings is not below the lane's, at most ``last``.
+
+    Classes below are counted: of a count the compiler does many lanes at a time, of a search none.
+    """
+    lanes = excess_m.size
+    for lane in range(lanes):
+        found[lane] = 0
+    for level in range(last):
+        edge_m = edges_m[level]
+        for lane in range(lanes):
+            found[lane] += np.int32(not edge_m >= at_most_m(excess_m[lane]))
 
 
 @kernel
@@ -183,7 +186,7 @@ def _classes_of_rows(
     unknown = -1
     cells = wanted.size * lines.first.size
     ground_m, excess_m = np.empty(LANES, np.float32), np.empty((cells, LANES), np.float32)
-    scratch = empty_cells()
+    scratch, found = empty_cells(values), np.empty(LANES, np.int32)
     for row in range(first, first + number.shape[0]):
         col = 0
         while col < number.shape[1]:
@@ -192,15 +195,15 @@ def _classes_of_rows(
                 continue
             ground_of_lanes(values, places, row, col, void_m, scratch, ground_m)
             excess_of_lanes(values, places, lines, row, col, ground_m, wanted, scratch, excess_m)
-            for lane in range(min(LANES, number.shape[1] - col)):
-                pixel = number[row - first, col + lane]
-                if pixel >= 0 and np.isnan(ground_m[lane]):
+            its = number[row - first, col : col + LANES]
+            for lane in range(its.size):
+                if its[lane] >= 0 and np.isnan(ground_m[lane]):
                     unknown = row * number.shape[1] + col + lane
-                elif pixel >= 0:
-                    for cell in range(cells):
-                        for kind in range(edges_m.shape[0]):
-                            classes[kind, pixel, cell] = _class_of(
-                                excess_m[cell, lane], edges_m[kind], last[kind]
-                            )
+            for kind in range(edges_m.shape[0]):
+                for cell in range(cells):
+                    _classes_of_lanes(excess_m[cell], edges_m[kind], last[kind], found)
+                    for lane in range(its.size):
+                        if its[lane] >= 0:
+                            classes[kind, its[lane], cell] = found[lane]
             col += LANES
     return unknown

@@ -83,22 +83,23 @@ class TerrainPlaces(NamedTuple):
 class LaneCells(NamedTuple):
     """Cells of the terrain model that hold ``LANES`` positions, and the places in them: scratch of a thread.
 
-    ``top``, ``left`` uint32[lane] upper left pixel, unsigned: an index that cannot be negative needs no test;
-    ``down``, ``across`` float32[lane], 0 to 1; ``corner_m`` float32[4, lane] heights of the four around.
+    ``height_m`` float32[pixel] the model row after row; ``place`` uint32[lane] in it of the upper left pixel,
+    unsigned: an index that cannot be negative needs no test; ``down``, ``across`` float32[lane], 0 to 1;
+    ``corner_m`` float32[4, lane] heights of the four around.
     """
 
-    top: NDArray[np.uint32]
-    left: NDArray[np.uint32]
+    height_m: NDArray[np.float32]
+    place: NDArray[np.uint32]
     down: NDArray[np.float32]
     across: NDArray[np.float32]
     corner_m: NDArray[np.float32]
 
 
 @kernel
-def empty_cells() -> LaneCells:
-    """Room for the cells of one thread."""
+def empty_cells(values: NDArray[np.float32]) -> LaneCells:
+    """Room for the cells of one thread in a terrain model [row, column] of less than 2^32 pixels."""
     return LaneCells(
-        np.empty(LANES, np.uint32),
+        values.ravel(),
         np.empty(LANES, np.uint32),
         np.empty(LANES, np.float32),
         np.empty(LANES, np.float32),
@@ -171,54 +172,58 @@ def position(places: TerrainPlaces, row: float, col: float) -> tuple[float, floa
 
 
 @borrowing
-def _heights_of_lanes(
+def _lanes_below(
     values: NDArray[np.float32],
     start: tuple[float, float],
     end: tuple[float, float],
     cells: LaneCells,
-    height_m: NDArray[np.float32],
+    ground_m: NDArray[np.float32],
+    below_m: NDArray[np.float32],
 ) -> None:
-    """Heights at ``LANES`` positions from ``start`` towards ``end`` (row, column); NaN beside unknown ones.
+    """How far ``LANES`` positions from ``start`` towards ``end`` (row, column) lie below ``ground_m`` [lane].
 
-    Exactly the common height where the four around are equal: flat land stays flat.
+    NaN beside unknown heights; a height is exactly that of the four around where these are equal: flat land
+    stays flat.
     """
     rows, cols = values.shape
     down_a_lane, right_a_lane = (end[0] - start[0]) / LANES, (end[1] - start[1]) / LANES
     last_row, last_col = max(rows - 2.0, 0.0), max(cols - 2.0, 0.0)
-    first_row, first_col = start[0], start[1]
-    top, left, down, across = cells.top, cells.left, cells.down, cells.across
+    first_row, first_col, a_row = start[0], start[1], np.uint32(cols)
+    place, down, across = cells.place, cells.down, cells.across
     # Cells, their corners, heights: short loops. Of the first and the last the compiler does many lanes at a
     # time; to 64 bit it could not turn them, and while it looks up four corners it does not.
     for lane in range(LANES):
         row = min(max(first_row + lane * down_a_lane, 0.0), rows - 1.0)
         col = min(max(first_col + lane * right_a_lane, 0.0), cols - 1.0)
         whole_row, whole_col = np.floor(min(row, last_row)), np.floor(min(col, last_col))
-        top[lane], left[lane] = np.uint32(np.int32(whole_row)), np.uint32(np.int32(whole_col))
+        place[lane] = np.uint32(np.int32(whole_row)) * a_row + np.uint32(np.int32(whole_col))
         down[lane], across[lane] = np.float32(row - whole_row), np.float32(col - whole_col)
-    next_row, next_col = np.uint32(rows > 1), np.uint32(cols > 1)
-    corner_m = cells.corner_m
+    next_row, next_col = np.uint32(cols if rows > 1 else 0), np.uint32(cols > 1)
+    model_m, corner_m = cells.height_m, cells.corner_m
     for lane in range(LANES):
-        bottom, right = np.uint32(top[lane] + next_row), np.uint32(left[lane] + next_col)
-        corner_m[0, lane], corner_m[1, lane] = values[top[lane], left[lane]], values[top[lane], right]
-        corner_m[2, lane], corner_m[3, lane] = values[bottom, left[lane]], values[bottom, right]
+        upper_left = place[lane]
+        lower_left = np.uint32(upper_left + next_row)
+        corner_m[0, lane], corner_m[1, lane] = model_m[upper_left], model_m[np.uint32(upper_left + next_col)]
+        corner_m[2, lane], corner_m[3, lane] = model_m[lower_left], model_m[np.uint32(lower_left + next_col)]
     for lane in range(LANES):
         upper = corner_m[0, lane] + (corner_m[1, lane] - corner_m[0, lane]) * across[lane]
         lower = corner_m[2, lane] + (corner_m[3, lane] - corner_m[2, lane]) * across[lane]
-        height_m[lane] = upper + (lower - upper) * down[lane]
+        below_m[lane] = ground_m[lane] - (upper + (lower - upper) * down[lane])
 
 
 @borrowing
-def _known_heights_of_lanes(
+def _known_lanes_below(
     values: NDArray[np.float32],
     start: tuple[float, float],
     end: tuple[float, float],
-    height_m: NDArray[np.float32],
+    ground_m: NDArray[np.float32],
+    below_m: NDArray[np.float32],
 ) -> None:
-    """As ``_heights_of_lanes``, from the known ones of four where some are unknown."""
+    """As ``_lanes_below``, from the known ones of four where some are unknown."""
     for lane in range(LANES):
         share = lane / LANES
         row, col = start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
-        height_m[lane] = height_at(values, row, col)
+        below_m[lane] = ground_m[lane] - np.float32(height_at(values, row, col))
 
 
 @kernel
@@ -232,18 +237,18 @@ def ground_of_lanes(
     ground_m: NDArray[np.float32],
 ) -> None:
     """Largest height of the 3 x 3 lattice of each pixel: corners, middles of edges, centre."""
-    height_m = np.empty(LANES, np.float32)
+    sea_level_m, below_m = np.zeros(LANES, np.float32), np.empty(LANES, np.float32)
     ground_m[:] = -_NONE
     for i in range(-1, 2):
         for j in range(-1, 2):
             start = position(places, row + 0.5 * i, col + 0.5 * j)
             end = position(places, row + 0.5 * i, col + LANES + 0.5 * j)
-            _heights_of_lanes(values, start, end, cells, height_m)
-            if np.isnan(height_m).any():
-                _known_heights_of_lanes(values, start, end, height_m)
+            _lanes_below(values, start, end, cells, sea_level_m, below_m)
+            if np.isnan(below_m).any():
+                _known_lanes_below(values, start, end, sea_level_m, below_m)
             for lane in range(LANES):
-                if height_m[lane] > ground_m[lane]:
-                    ground_m[lane] = height_m[lane]
+                if -below_m[lane] > ground_m[lane]:
+                    ground_m[lane] = -below_m[lane]
     for lane in range(LANES):
         if ground_m[lane] == -_NONE:
             ground_m[lane] = void_m
@@ -266,23 +271,31 @@ def _line_below_ground(
     for sample in range(below_m.shape[0]):
         at_row, at_col = row + lines.down_px[radial, sample], col + lines.right_px[radial, sample]
         start, end = position(places, at_row, at_col), position(places, at_row, at_col + LANES)
-        height_m = below_m[sample]
         if known_only:
-            _known_heights_of_lanes(values, start, end, height_m)
+            _known_lanes_below(values, start, end, ground_m, below_m[sample])
         else:
-            _heights_of_lanes(values, start, end, cells, height_m)
-        for lane in range(LANES):
-            height_m[lane] = ground_m[lane] - height_m[lane]
+            _lanes_below(values, start, end, cells, ground_m, below_m[sample])
 
 
 @borrowing
-def some_unknown(below_m: NDArray[np.float32]) -> bool:
-    """Whether a height is not known; without an array of answers, which took as long as the heights."""
-    unknown = np.int32(0)
-    for sample in range(below_m.shape[0]):
-        for lane in range(below_m.shape[1]):
-            unknown = np.int32(unknown | np.int32(np.isnan(below_m[sample, lane])))
-    return bool(unknown > 0)
+def sum_along(
+    below_m: NDArray[np.float32], running: NDArray[np.float32], summed: NDArray[np.float32]
+) -> bool:
+    """Integrals along a line to each sample, [sample, lane], and whether all heights on it are known.
+
+    ``running`` is scratch.
+    """
+    half, samples, lanes = np.float32(0.5), below_m.shape[0], below_m.shape[1]
+    for lane in range(lanes):
+        running[lane] = summed[0, lane] = np.float32(0.0)
+    for sample in range(1, samples):
+        for lane in range(lanes):
+            running[lane] += half * (below_m[sample - 1, lane] + below_m[sample, lane])
+            summed[sample, lane] = running[lane]
+    known = True  # one that is not makes all sums behind it no numbers
+    for lane in range(lanes):
+        known = known and not np.isnan(running[lane])
+    return known
 
 
 @borrowing
@@ -293,29 +306,40 @@ def _largest_means(
     mean_m: NDArray[np.float32],
     ring_m: NDArray[np.float32],
 ) -> None:
-    """Largest mean of ``below_m`` in each ring, float32[ring, lane]; the others are scratch."""
-    summed[0] = np.float32(0.0)
-    half, last_node = np.float32(0.5), lines.length_km.size - 1
-    for sample in range(1, below_m.shape[0]):
-        for lane in range(LANES):
-            pair = below_m[sample - 1, lane] + below_m[sample, lane]
-            summed[sample, lane] = summed[sample - 1, lane] + half * pair
+    """Largest mean of ``below_m`` in each ring, float32[ring, lane], from its integrals ``summed``."""
+    half, last_node, lanes = np.float32(0.5), lines.length_km.size - 1, below_m.shape[1]
     for node in range(lines.length_km.size):
         low, high = lines.place[node, 0], lines.place[node, 1]
         low_part, high_part = lines.part[node, 0], lines.part[node, 1]
         per_length = np.float32(1.0) / lines.length_km[node]
-        for lane in range(LANES):
+        for lane in range(lanes):
             first, second = below_m[low, lane], below_m[low + 1, lane]
             before = summed[low, lane] + low_part * (first + half * low_part * (second - first))
             first, second = below_m[high, lane], below_m[high + 1, lane]
             whole = summed[high, lane] + high_part * (first + half * high_part * (second - first))
             mean_m[node, lane] = (whole - before) * per_length
     for ring in range(lines.first.size):
-        for lane in range(LANES):
+        for lane in range(lanes):
             ring_m[ring, lane] = mean_m[last_node, lane] if lines.far[ring] else -_NONE
-        for node in range(lines.first[ring], lines.last[ring] + 1):
-            for lane in range(LANES):
-                ring_m[ring, lane] = max(ring_m[ring, lane], mean_m[node, lane])
+        _raise_to_largest(mean_m, lines.first[ring], lines.last[ring], ring_m[ring])
+
+
+@borrowing
+def _raise_to_largest(
+    mean_m: NDArray[np.float32], first: int, last: int, largest_m: NDArray[np.float32]
+) -> None:
+    """Raise ``largest_m`` [lane] to the largest of the means of some nodes, four at a time."""
+    node, lanes = first, largest_m.size
+    while node + 3 <= last:
+        for lane in range(lanes):
+            one = max(mean_m[node, lane], mean_m[node + 1, lane])
+            other = max(mean_m[node + 2, lane], mean_m[node + 3, lane])
+            largest_m[lane] = max(largest_m[lane], max(one, other))
+        node += 4
+    while node <= last:
+        for lane in range(lanes):
+            largest_m[lane] = max(largest_m[lane], mean_m[node, lane])
+        node += 1
 
 
 @kernel
@@ -364,6 +388,7 @@ def excess_of_lanes(
     below_m, summed = np.empty((samples, LANES), np.float32), np.empty((samples, LANES), np.float32)
     mean_m = np.empty((lines.length_km.size, LANES), np.float32)
     ring_m, deepest_m = np.empty((rings, LANES), np.float32), np.empty(LANES, np.float32)
+    running = np.empty(LANES, np.float32)
     excess_m[:] = -_NONE
     known_only = False
     for radial in range(RADIALS):
@@ -371,7 +396,7 @@ def excess_of_lanes(
         if not (wanted[radial // a_sector] or (at_edge and wanted[(radial // a_sector - 1) % sectors])):
             continue
         _line_below_ground(values, places, lines, radial, row, col, ground_m, known_only, cells, below_m)
-        if some_unknown(below_m):
+        if not sum_along(below_m, running, summed):
             if not known_only:
                 known_only = True
                 _lowest_known(values, places, lines, row, col, ground_m, cells, below_m, deepest_m)
@@ -382,6 +407,7 @@ def excess_of_lanes(
                 for lane in range(LANES):
                     if np.isnan(below_m[sample, lane]):
                         below_m[sample, lane] = deepest_m[lane]
+            sum_along(below_m, running, summed)
         _largest_means(lines, below_m, summed, mean_m, ring_m)
         for shared in range(2 if at_edge else 1):
             sector = (radial // a_sector - shared) % sectors

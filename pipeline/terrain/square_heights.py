@@ -244,7 +244,7 @@ def _raise_heights(
     """Raise ``height_m`` [square, sector] to those of the pixels of some rows, where ``wanted``."""
     sectors, width = wanted.shape[1], inside.shape[1]
     ground_m, excess_m = np.empty(LANES, np.float32), np.empty((sectors, LANES), np.float32)
-    scratch, asked, square = empty_cells(), np.empty(sectors, np.bool_), np.empty(LANES, np.int64)
+    scratch, asked, square = empty_cells(values), np.empty(sectors, np.bool_), np.empty(LANES, np.int64)
     for row in range(first, stop):
         square_row = (row + squares.before_px[0]) // squares.sides_px[0]
         col = 0
@@ -276,7 +276,7 @@ def _without_ground(
     values: NDArray[np.float32], places: TerrainPlaces, inside: NDArray[np.bool_], first: int, stop: int
 ) -> int:
     """A pixel of some rows of no known ground, by its number in the grid; -1: none."""
-    ground_m, scratch, unknown, width = np.empty(LANES, np.float32), empty_cells(), -1, inside.shape[1]
+    ground_m, scratch, unknown, width = np.empty(LANES, np.float32), empty_cells(values), -1, inside.shape[1]
     for row in range(first, stop):
         col = 0
         while col < width:

@@ -65,8 +65,8 @@ def measure() -> dict[str, float]:
 def seconds_of(config_path: Path, stages: Sequence[str] = STAGES) -> dict[str, float]:
     """Processor seconds of the stages of the sampled channel, what they need being there."""
     run_stage("territory", config_path)
+    sweep(config_path)  # lengths over sea are asked for without a terrain model, too
     if load_plan(config_path).config.terrain.dem is not None:
-        sweep(config_path)
         run_stage("heights", config_path, "--threads", "2")
     found = {}
     for stage in stages:
@@ -75,6 +75,7 @@ def seconds_of(config_path: Path, stages: Sequence[str] = STAGES) -> dict[str, f
         # Limits of hills take more than the default at 50 m.
         options = "--channel", str(CHANNEL), "--key", "code-settings-rows", "--memory-mb", "4096"
         found[stage] = run_stage(stage, config_path, *options).cpu_s
+        print(f"{config_path.parent.name} {stage}: {found[stage]:.1f} s", flush=True)
     return found
 
 

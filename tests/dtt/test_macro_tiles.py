@@ -13,6 +13,7 @@ from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.protection_maps import TileSettings, write_protection
 from pipeline.errors import InputError
 from pipeline.grid import raster
+from pipeline.grid.boxes import PixelBox
 from pipeline.grid.kept_records import digest_of
 from pipeline.terrain import height_files
 from pipeline.terrain.height_files import base_height_m, ring_settings, write_classes
@@ -96,8 +97,10 @@ def test_survey_counts_the_protected_reception(tmp_path, repository, small_block
     services = case.config.services | {"foreign_dtt": content}
     config = case.config.model_copy(update={"services": services})
     sea = np.random.default_rng(5).integers(0, 6, (SIZE, SIZE)).astype(np.uint8)
-    box = channel_files.PixelBox(slice(2, 9), slice(1, 11))
-    found = channel_files.survey_of(config, ChannelFiles(tmp_path, CHANNEL), case.surface, sea, box)
+    written = raster.make_array(sea, case.grid, units="1", long_name="sea", nodata=255)
+    raster.write(tmp_path / "territory/sea.tif", written, tags={}, publish=False)
+    box = PixelBox(slice(2, 9), slice(1, 11))
+    found = channel_files.survey_of(config, ChannelFiles(tmp_path, CHANNEL), box)
     protected = (case.served == 1) & np.isin(case.surface, (1, FOREIGN) if foreign_evaluated else (1,))
     inside = np.zeros_like(protected)
     inside[box] = protected[box]
@@ -114,9 +117,9 @@ def test_tiles_are_as_large_as_fits(tmp_path, repository, monkeypatch, memory_gi
     case, sides = Case(tmp_path, repository, 200.0, {}), []
     tiles = macro_tiles.TileSearch.tiles
 
-    def searching(self, surface, side):
+    def searching(self, ground, side):
         sides.append(side)
-        return tiles(self, surface, side)
+        return tiles(self, ground, side)
 
     monkeypatch.setattr(macro_tiles.TileSearch, "tiles", searching)
     monkeypatch.setattr(macro_tiles.TileSearch, "_bytes_of", lambda self, side, _: side / 512 * 1.2 * 2**30)
@@ -133,7 +136,7 @@ def test_less_memory_than_the_smallest_tiles_need_is_refused(tmp_path, repositor
 
 
 def test_less_memory_makes_smaller_tiles(tmp_path, repository, monkeypatch):
-    """By hand: 0.65 GiB, 2 bytes a pixel, 9 of the window, 5 of land, 10 of it and 5 of a strip a map."""
+    """By hand: 0.65 GiB; bytes: 9 a pixel of a window, 20 a victim, 5 of land, 10 of it and 5 of a strip a map."""
     case = Case(tmp_path, repository, 200.0, {})
     needed = []
     bytes_of = macro_tiles.TileSearch._bytes_of
@@ -146,7 +149,8 @@ def test_less_memory_makes_smaller_tiles(tmp_path, repository, monkeypatch):
     ).band_names
     land, pixels = int((case.surface == 1).sum()), SIZE * SIZE
     of_maps = (10 * land + 5 * 512 * SIZE) * len(maps)
-    by_hand = 0.65 * 2**30 + 2 * pixels + 9 * pixels + 15 * 512**2 + 5 * land + of_maps
+    victims = int(((case.served == 1) & np.isin(case.surface, (HOME, FOREIGN))).sum())
+    by_hand = 0.65 * 2**30 + 9 * pixels + 20 * victims + 5 * land + of_maps
     assert needed == [by_hand] * 3
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline.config.base import Sourced
-from pipeline.dtt.channel_files import PixelBox, box_of, box_within_reach
 from pipeline.dtt.threshold import occupied, threshold_dbuvm
 from pipeline.dtt.victims import Directivity, cross_polar_table_db, directivity_of
+from pipeline.grid.boxes import PixelBox, box_of, box_within_reach
 from pipeline.plan.territory_file import load_config
 from pipeline.services.table import service_names, service_row
 
