@@ -29,10 +29,11 @@ from pipeline.grid.boxes import PixelBox, box_of, joined, moved
 from pipeline.grid.grid import STRIP_PX, strips_of_rows
 from pipeline.grid.kept_records import digest_of
 
-# Sides of tiles: fewer pixels of halo the larger they are, and hardly fewer beyond the largest.
-_SIDES_PX = (1536, 1024, 512)
+# Sides of tiles: fewer pixels of halo the larger they are. One of 1536 takes a fortieth less time and a
+# quarter more memory than the first.
+_SIDES_PX = (1024, 512)
 # Program, tables of a channel and GDAL's cache of blocks; a pixel of a window, a target, a pixel of a result.
-_PROGRAM_BYTES, _WINDOW_BYTES, _TARGET_BYTES, _RESULT_BYTES = 0.65 * 2**30, 9, 5, 5
+_PROGRAM_BYTES, _WINDOW_BYTES, _TARGET_BYTES, _RESULT_BYTES = 0.75 * 2**30, 9, 5, 5
 
 
 class TileLimits(NamedTuple):
