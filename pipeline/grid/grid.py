@@ -183,7 +183,10 @@ class Grid(NamedTuple):
         x_m, y_m = self.xy_m(row_lattice + 0.5, col_lattice + 0.5)
         lattice_km2 = (self.resolution_m / 1000.0) ** 2 / self.areal_scale(*np.meshgrid(x_m, y_m))
         by_row = np.stack([np.interp(row, row_lattice, column) for column in lattice_km2.T], axis=1)
-        return np.stack([np.interp(col, col_lattice, line) for line in by_row]).astype(np.float32)
+        area_km2 = np.empty((row.size, col.size), np.float32)
+        for own, line in zip(area_km2, by_row, strict=True):
+            own[:] = np.interp(col, col_lattice, line)
+        return area_km2
 
     def areal_scale(self, x_m: ArrayLike, y_m: ArrayLike) -> NDArray[np.float64]:
         """Area in the projection over area on the ellipsoid, at projected locations of one shape.

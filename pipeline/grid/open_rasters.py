@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 
 from pipeline.grid import raster
 from pipeline.grid.grid import strips_of_rows
+
+# MiB of blocks that GDAL keeps, which it asks for once, before it opens the first file. These files are read
+# outside of the settings of a single one; there it would be a twentieth of the machine's memory.
+os.environ.setdefault("GDAL_CACHEMAX", "256")
 
 
 def values_at(

@@ -42,12 +42,14 @@ def main(config: Config, build: Path, *, threads: int, required: Reach) -> None:
     masks = padded_masks(config, boundaries, required, threads=threads)
     grid: Grid = masks.attrs["grid"]
     people = None if config.population is None else read_people(config.population, grid)
-    for name, layer in masks.items():
-        write(folder / f"{name}.tif", layer, tags={}, publish=False)
+    write(folder / "reach.tif", masks["reach"], tags={}, publish=False)
+    masks = masks.drop_vars("reach")  # what is not asked for again is held no longer
+    for name in list(masks):
+        write(folder / f"{name}.tif", masks[name], tags={}, publish=False)
     write_codes(folder / "countries.json", boundaries.codes)
     write_repairs(folder / REPAIRS_FILE, repairs_near(boundaries, grid))
     write_neighbours(folder / "neighbours.tif", masks, boundaries.codes)
-    masks = masks[["surface", "country"]]  # the others are not held any longer
+    masks = masks.drop_vars("coastal")
     write_sea(folder / "sea.tif", config, masks["surface"].values, grid)
     border = border_strips_km(masks["surface"].values, grid.resolution_m)
     write_strips(folder / "border.tif", grid, border, "km", "distance to foreign land")

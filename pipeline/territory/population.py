@@ -23,6 +23,8 @@ _DENSITY_WINDOW_M = 1000.0
 # Sample points along the smaller side of a source cell; step of the lattice of projected positions.
 _POINTS_PER_CELL = 6.0
 _LATTICE_STEP_PX = 16
+# Of the window's sums, which have eight bytes a pixel.
+_ROWS_A_TIME = 128
 # Beyond any cell of a census or a model, also of one degree.
 _MOST_PERSONS = 1e8
 # Cells of the part that a grid touches: about 3 GB with the counts of points in them.
@@ -115,14 +117,34 @@ def density_strips(
     half = max(math.ceil(_DENSITY_WINDOW_M / grid.resolution_m) // 2, 0)
     half += (2 * half + 1) * grid.resolution_m < _DENSITY_WINDOW_M
     for rows in strips_of_rows(0, grid.height, STRIP_PX):
-        around = slice(max(rows.start - half, 0), min(rows.stop + half, grid.height))
-        population = persons_of(around)
-        valid = is_land(surface[around]) & np.isfinite(population)
-        own = slice(rows.start - around.start, rows.stop - around.start)
-        persons = window_sums(np.where(valid, population, 0.0).astype(np.float64), half)[own]
-        pixels = window_sums(valid.astype(np.float64), half)[own]
-        density = persons / (np.maximum(pixels, 1.0) * grid.area_km2(rows))
-        yield rows, np.where(valid[own], density, np.nan).astype(np.float32)
+        first, last = max(rows.start - half, 0), min(rows.stop + half, grid.height)
+        persons, area_km2 = persons_of(slice(first, last)), grid.area_km2(rows)
+        density = np.empty(area_km2.shape, np.float32)
+        for part in strips_of_rows(rows.start, rows.stop, _ROWS_A_TIME):
+            around = slice(max(part.start - half, first), min(part.stop + half, last))
+            own, place = _moved(part, -around.start), _moved(part, -rows.start)
+            its = persons[_moved(around, -first)], surface[around]
+            density[place] = _density_of(*its, area_km2[place], half, own)
+        yield rows, density
+
+
+def _moved(rows: slice, by: int) -> slice:
+    return slice(rows.start + by, rows.stop + by)
+
+
+def _density_of(
+    persons: NDArray[np.float32],
+    surface: NDArray[np.uint8],
+    area_km2: NDArray[np.float32],
+    half: int,
+    own: slice,
+) -> NDArray[np.float32]:
+    """Density of the rows ``own``, of ``area_km2``, from those around them, too."""
+    valid = is_land(surface) & np.isfinite(persons)
+    number = window_sums(np.where(valid, persons, 0.0).astype(np.float64), half)[own]
+    pixels = window_sums(valid.astype(np.float64), half)[own]
+    density = number / (np.maximum(pixels, 1.0) * area_km2)
+    return np.where(valid[own], density, np.nan).astype(np.float32)
 
 
 def _cell_size_px(counts: xr.DataArray, grid: Grid) -> tuple[float, float]:

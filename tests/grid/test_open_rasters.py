@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -59,3 +62,29 @@ def test_function_that_holds_them_goes_to_another_process(file):
     rasters.of(file)
     function = pickle.loads(packed(lambda: rasters.window(file, ROWS, COLS)))
     assert np.array_equal(function(), rasters.window(file, ROWS, COLS))
+
+
+_CACHE = """
+import sys
+from pathlib import Path
+from rasterio._env import get_gdal_config
+from pipeline.grid.open_rasters import OpenRasters
+
+with OpenRasters() as opened:
+    opened.window(Path(sys.argv[1]), slice(3, 9), slice(5, 25))
+    print(get_gdal_config("GDAL_CACHEMAX"))
+"""
+
+
+def test_blocks_that_gdal_keeps_take_no_part_of_the_machines_memory(repository: Path, file):
+    """In bytes, in a process of its own: GDAL asks once."""
+    environment = {name: text for name, text in os.environ.items() if name != "GDAL_CACHEMAX"}
+    found = subprocess.run(
+        [sys.executable, "-c", _CACHE, str(file)],
+        env=environment | {"PYTHONPATH": str(repository)},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert int(found.stdout) == 256 * 2**20

@@ -169,6 +169,8 @@ def test_density_counts_land_only_and_is_the_same_in_strips(monkeypatch):
     assert np.isnan(density[100:130, 40:80]).all()
     monkeypatch.setattr("pipeline.territory.population.STRIP_PX", 43)
     np.testing.assert_array_equal(density_of(people, surface), density)
+    monkeypatch.setattr("pipeline.territory.population._ROWS_A_TIME", 7)
+    np.testing.assert_array_equal(density_of(people, surface), density)
 
 
 def test_window_sums_equal_plain_sums():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +20,23 @@ _Shades = NDArray[np.uint8]
 
 def write_relief(path: Path, paths: Sequence[Path], box_deg: Box, zooms: range) -> None:
     """Write the archive of the relief: the finest zoom from the terrain, coarser ones means of it."""
-    shades = {
-        (zooms[-1], x, y): _tile_shades(paths, zooms[-1], x, y) for x, y in tiles_of(box_deg, zooms[-1])
-    }
     tiles: dict[_Tile, bytes] = {}
-    for zoom in reversed(zooms):
-        if zoom != zooms[-1]:
-            shades = {(zoom, x, y): _mean_of_four(shades, zoom, x, y) for x, y in tiles_of(box_deg, zoom)}
-        tiles |= {tile: png(shade_steps(values), shade_palette()) for tile, values in shades.items()}
+    wanted = {(zoom, x, y) for zoom in zooms for x, y in tiles_of(box_deg, zoom)}
+
+    def shades_of(zoom: int, x: int, y: int) -> _Shades:
+        """Shades of a tile; it is drawn, and so are those that it is the mean of, one after another."""
+        if (zoom, x, y) not in wanted:
+            return np.full((WEB_TILE_PX, WEB_TILE_PX), FLAT_SHADE, dtype=np.uint8)
+        if zoom == zooms[-1]:
+            shades = _tile_shades(paths, zoom, x, y)
+        else:
+            four = [[shades_of(zoom + 1, 2 * x + i, 2 * y + j) for i in (0, 1)] for j in (0, 1)]
+            shades = _mean_of_four(four)
+        tiles[zoom, x, y] = png(shade_steps(shades), shade_palette())
+        return shades
+
+    for x, y in tiles_of(box_deg, zooms[0]):
+        shades_of(zooms[0], x, y)
     write_archive(
         path,
         tiles,
@@ -52,9 +61,7 @@ def _extended(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([[2 * values[0] - values[1]], values, [2 * values[-1] - values[-2]]])
 
 
-def _mean_of_four(finer: Mapping[_Tile, _Shades], zoom: int, x: int, y: int) -> _Shades:
-    """Shades of a tile from the four of the next zoom; flat land where one of them is not there."""
-    flat = np.full((WEB_TILE_PX, WEB_TILE_PX), FLAT_SHADE, dtype=np.uint8)
-    parts = [[finer.get((zoom + 1, 2 * x + i, 2 * y + j), flat) for i in (0, 1)] for j in (0, 1)]
-    means = np.block(parts).reshape(WEB_TILE_PX, 2, WEB_TILE_PX, 2).mean(axis=(1, 3))
+def _mean_of_four(four: Sequence[Sequence[_Shades]]) -> _Shades:
+    """Shades of a tile from those of the next zoom, two rows of two."""
+    means = np.block(four).reshape(WEB_TILE_PX, 2, WEB_TILE_PX, 2).mean(axis=(1, 3))
     return np.round(means).astype(np.uint8)

@@ -44,18 +44,12 @@ from pipeline.publish.web.place import (
     worst_px,
     zooms_of,
 )
-from pipeline.publish.web.web_tiles import (
-    BLOCK_PX,
-    Pictures,
-    number_tiles,
-    number_zoom,
-    pyramid,
-    write_archive,
-)
+from pipeline.publish.web.tile_pixels import TerritoryWindow, pyramid
+from pipeline.publish.web.web_tiles import BLOCK_PX, Pictures, number_tiles, number_zoom, write_archive
 from pipeline.radio.allocations import is_partial
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.radio.emission import device_cap_dbm
-from pipeline.territory.rasters import boundaries_of
+from pipeline.territory.rasters import boundaries_of, window_with_values
 
 _SAMPLES = 5000  # pixels at which places are checked
 # By import, so that an edited page makes the job run again as an edited module does.
@@ -83,14 +77,14 @@ class WebLayer(NamedTuple):
 
 
 class Geography(NamedTuple):
-    """Where the territory lies: on the grid (``inside`` [height, width], ``box_px``) and in lon/lat.
+    """Where the territory lies: on the grid (``window``, ``box_px``) and in lon/lat.
 
     ``to_pixel`` leads from (lon, lat) to (column, row), ``to_lonlat`` back; ``error_px`` how far the former
     leads astray at most, within the territory.
     """
 
     grid: Grid
-    inside: NDArray[np.bool_]
+    window: TerritoryWindow
     box_px: Box
     box_deg: Box
     to_pixel: Fit
@@ -123,18 +117,20 @@ def _numbers_archive(device: Device) -> str:
 def geography(path: Path) -> Geography:
     """Where a layer of maximum e.i.r.p. has a value."""
     with raster.reading(path) as opened:
-        grid, inside = opened.grid, np.empty(opened.grid.shape, np.bool_)
-        for rows in strips_of_rows(0, grid.height):
-            (values,) = raster.read_window(opened, rows, slice(0, grid.width))
-            inside[rows] = values != opened.layout.nodata
-    rows_in, cols_in = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    box_px = (float(cols_in[0]), float(rows_in[0]), float(cols_in[-1] + 1), float(rows_in[-1] + 1))
+        grid = opened.grid
+        rows, cols = window_with_values(opened) or (slice(0, grid.height), slice(0, grid.width))
+        inside = np.empty((rows.stop - rows.start, cols.stop - cols.start), np.bool_)
+        window = TerritoryWindow(rows, cols, inside)
+        for strip, own in window.strips():
+            (values,) = raster.read_window(opened, strip, cols)
+            inside[own] = values != opened.layout.nodata
+    box_px = (float(cols.start), float(rows.start), float(cols.stop), float(rows.stop))
     box_deg = box_of_pixels(grid, box_px)
     to_pixel = pixels_of_lonlat(grid, box_deg)
-    sample = _sample_of(inside) + 0.5
+    sample = _sample_of(inside) + np.array([rows.start, cols.start]) + 0.5
     return Geography(
         grid,
-        inside,
+        window,
         box_px,
         box_deg,
         to_pixel,
@@ -170,10 +166,10 @@ def write_pictures(
 ) -> dict[str, list[int]]:
     """Write the archives of all layers; positions of the classes that occur in each, by archive."""
     schemes = read_schemes()
-    pictures = Pictures(pyramid(place.to_pixel, place.inside, place.box_deg, place.zooms))
+    pictures = Pictures(list(pyramid(place.to_pixel, place.window, place.box_deg, place.zooms)))
 
     def picture(layer: WebLayer) -> list[int]:
-        return _write_picture(public, layer, schemes[layer.scheme], pictures, place.box_deg)
+        return _write_picture(public, layer, schemes[layer.scheme], pictures, place)
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
         found = list(pool.map(picture, layers))
@@ -181,16 +177,16 @@ def write_pictures(
 
 
 def _write_picture(
-    public: Path, layer: WebLayer, scheme: Scheme, pictures: Pictures, box_deg: Box
+    public: Path, layer: WebLayer, scheme: Scheme, pictures: Pictures, place: Geography
 ) -> list[int]:
     """Write the archive of one layer; positions of the classes that occur."""
     path = public / layer.raster
-    classes, occurring = _classes_of(path, scheme)
+    classes, occurring = _classes_of(path, scheme, place.window)
     metadata = {"name": raster.read_layout(path).long_name, "unit": scheme.unit}
     write_archive(
         public / "web" / layer.archive,
         pictures.of_layer(scheme, classes),
-        box_deg=box_deg,
+        box_deg=place.box_deg,
         tile_type=TileType.PNG,
         compression=Compression.NONE,
         metadata=metadata,
@@ -198,15 +194,17 @@ def _write_picture(
     return occurring
 
 
-def _classes_of(path: Path, scheme: Scheme) -> tuple[NDArray[np.uint8], list[int]]:
-    """Classes [height, width] of a layer and the positions of those that occur."""
+def _classes_of(path: Path, scheme: Scheme, window: TerritoryWindow) -> tuple[NDArray[np.uint8], list[int]]:
+    """Classes of a layer in the window and the positions of those that occur; around it there is nodata."""
+    classes = np.empty(window.inside.shape, np.uint8)
+    number = np.zeros(len(scheme.classes), np.int64)
     with raster.reading(path) as opened:
-        classes = np.empty(opened.grid.shape, np.uint8)
-        number = np.zeros(len(scheme.classes), np.int64)
-        for rows in strips_of_rows(0, opened.grid.height):
-            (values,) = raster.read_window(opened, rows, slice(0, opened.grid.width))
-            classes[rows] = class_index(scheme, values)
-            number += np.bincount(classes[rows].ravel(), minlength=number.size)
+        for strip, own in window.strips():
+            (values,) = raster.read_window(opened, strip, window.cols)
+            classes[own] = class_index(scheme, values)
+            number += np.bincount(classes[own].ravel(), minlength=number.size)
+        if classes.shape != opened.grid.shape:
+            number[class_index(scheme, np.array([opened.layout.nodata], values.dtype))] += 1
     return classes, np.flatnonzero(number).tolist()
 
 

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import repeat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,55 +34,14 @@ from pipeline.grid.grid import Box, Grid
 from pipeline.grid.layer_files import empty_values, raster_of
 from pipeline.grid.stacks import parts
 from pipeline.publish.styles import Scheme, palette
-from pipeline.publish.web.place import Fit, evaluate, tile_centres_deg, tiles_of
+from pipeline.publish.web.tile_pixels import TilePixels
 from pipeline.quantise import NODATA_CENTI
 
-_NOWHERE = -1
 BLOCK_PX = 64
 _GZIP_LEVEL = 6
 # Pictures that are remembered, of a few KB each.
 _MOST_PICTURES = 20_000
 _Tiles = Mapping[tuple[int, int, int], bytes]
-
-
-class TilePixels(NamedTuple):
-    """A tile and, for each of its pixels [512, 512], the grid's pixel there: row x width + column, or -1."""
-
-    zoom: int
-    x: int
-    y: int
-    source: NDArray[np.int32]
-
-
-def pyramid(place: Fit, inside: NDArray[np.bool_], box_deg: Box, zooms: Sequence[int]) -> list[TilePixels]:
-    """All tiles that hold a pixel of the territory, with the grid's pixel under each tile pixel's centre.
-
-    ``inside``: the territory [height, width]; one MB a tile is kept, shared by all layers.
-    """
-    found = []
-    for zoom in zooms:
-        for x, y in tiles_of(box_deg, zoom):
-            source = _source_pixels(place, inside, tile_centres_deg(zoom, x, y))
-            if (source != _NOWHERE).any():
-                found.append(TilePixels(zoom, x, y, source))
-    return found
-
-
-def _source_pixels(
-    place: Fit, inside: NDArray[np.bool_], centres_deg: tuple[NDArray[np.float64], NDArray[np.float64]]
-) -> NDArray[np.int32]:
-    """The grid's pixel that holds each centre, -1 outside the territory; int32[lat, lon]."""
-    lon_deg, lat_deg = centres_deg
-    height, width = inside.shape
-    west, south, east, north = place.box
-    col, row = (np.floor(values) for values in evaluate(place, lon_deg, lat_deg))
-    known = ((lon_deg >= west) & (lon_deg <= east))[None, :] & ((lat_deg >= south) & (lat_deg <= north))[
-        :, None
-    ]
-    known &= (col >= 0) & (col < width) & (row >= 0) & (row < height)
-    source = np.where(known, row * width + col, _NOWHERE).astype(np.int32)
-    source[~inside.ravel()[source] | ~known] = _NOWHERE
-    return source
 
 
 class Pictures:
@@ -94,13 +53,11 @@ class Pictures:
         self._known: dict[bytes, bytes] = {}
 
     def of_layer(self, scheme: Scheme, classes: NDArray[np.uint8]) -> dict[tuple[int, int, int], bytes]:
-        """PNG of every tile of a layer, ``classes`` [height, width] as ``class_index`` gives them."""
+        """PNG of every tile of a layer, ``classes`` of the window of the territory."""
         outside = next(place for place, entry in enumerate(scheme.classes) if entry.rgba[3] == 0)
-        pixels, colours = classes.ravel(), palette(scheme)
+        colours = palette(scheme)
         return {
-            (tile.zoom, tile.x, tile.y): self._picture(
-                np.where(tile.source == _NOWHERE, np.uint8(outside), pixels[tile.source]), colours
-            )
+            (tile.zoom, tile.x, tile.y): self._picture(tile.drawn(classes, outside), colours)
             for tile in self._tiles
         }
 

@@ -12,8 +12,16 @@ from PIL import Image
 from pyproj import Transformer
 
 from pipeline.publish.styles import class_index, read_schemes
-from pipeline.publish.web.place import box_of_pixels, pixels_of_lonlat, zooms_of
-from pipeline.publish.web.web_tiles import Pictures, TilePixels, png, pyramid
+from pipeline.publish.web.place import (
+    Fit,
+    box_of_pixels,
+    evaluate,
+    pixels_of_lonlat,
+    tile_centres_deg,
+    zooms_of,
+)
+from pipeline.publish.web.tile_pixels import TerritoryWindow, TilePixels, pyramid
+from pipeline.publish.web.web_tiles import Pictures, png
 from pipeline.shipped import TABLES
 from tests.publish.web.made_up import GRID, levels, territory
 
@@ -33,6 +41,16 @@ def colour_of(family: str, raw: int) -> tuple[int, int, int, int]:
     return *bytes.fromhex(entry["colour"][1:]), 255
 
 
+def whole(inside: np.ndarray) -> TerritoryWindow:
+    """A window of all rows and columns."""
+    return TerritoryWindow(slice(0, inside.shape[0]), slice(0, inside.shape[1]), inside)
+
+
+def below(place: Fit, tile: TilePixels) -> tuple[np.ndarray, np.ndarray]:
+    """Column and row on the grid below the pixels of a tile."""
+    return evaluate(place, *tile_centres_deg(tile.zoom, tile.x, tile.y))
+
+
 def decoded(data: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGBA"))
@@ -45,7 +63,7 @@ def test_tiles_show_the_nearest_pixel_of_the_grid_at_every_zoom() -> None:
     box_px = (0.0, 0.0, float(GRID.width), float(GRID.height))
     box_deg = box_of_pixels(GRID, box_px)
     zooms = zooms_of(box_deg, GRID.resolution_m)
-    tiles = pyramid(pixels_of_lonlat(GRID, box_deg), inside, box_deg, zooms)
+    tiles = list(pyramid(pixels_of_lonlat(GRID, box_deg), whole(inside), box_deg, zooms))
     scheme = read_schemes()["max_eirp"]
     drawn = Pictures(tiles).of_layer(scheme, class_index(scheme, raw))
     pictures = {key: decoded(data) for key, data in drawn.items()}
@@ -75,9 +93,47 @@ def test_every_tile_with_a_pixel_of_the_territory_is_there() -> None:
     inside[40, 60] = True
     box_deg = box_of_pixels(GRID, (60.0, 40.0, 61.0, 41.0))
     finest = zooms_of(box_deg, GRID.resolution_m)[-1]
-    tiles = pyramid(pixels_of_lonlat(GRID, box_deg), inside, box_deg, [finest])
-    assert len(tiles) == 1
-    assert set(np.unique(tiles[0].source)) == {-1, 40 * GRID.width + 60}
+    (tile,) = pyramid(pixels_of_lonlat(GRID, box_deg), whole(inside), box_deg, [finest])
+    classes = np.ones(inside.shape, np.uint8)
+    classes[40, 60] = 2
+    assert set(np.unique(tile.drawn(classes, 0))) == {0, 2}
+
+
+@pytest.mark.parametrize(("step", "type_of_codes"), [(1.0, np.uint8), (8.0, np.uint16)])
+def test_steps_of_a_tile_lead_to_the_pixels_of_the_grid(step: float, type_of_codes: type) -> None:
+    """Those that a turned and bent way names, pixel by pixel; far ones are too many for a byte."""
+    box_deg, size = (13.0, 45.0, 15.0, 47.0), round(700 * step)
+    first, second = (np.zeros((3, 3)) for _ in range(2))
+    first[0, :], second[:, 0] = (size / 2, 250.0 * step, 20.0 * step), (size / 2, -260.0 * step, 9.0 * step)
+    first[1, 0], second[0, 1] = 40.0 * step, -55.0 * step
+    place = Fit(box_deg, first, second, 0.0)
+    inside = np.random.default_rng(4).random((size, size)) < 0.7
+    classes = np.random.default_rng(5).integers(0, 9, (size, size)).astype(np.uint8)
+    tiles = list(pyramid(place, whole(inside), box_deg, [5, 6, 7, 8]))
+    assert np.dtype(type_of_codes) in {tile.codes.dtype for tile in tiles}
+    for tile in tiles:
+        lon_deg, lat_deg = tile_centres_deg(tile.zoom, tile.x, tile.y)
+        in_box = ((lon_deg >= 13.0) & (lon_deg <= 15.0)) & ((lat_deg >= 45.0) & (lat_deg <= 47.0))[:, None]
+        expected = np.full((TILE_PX, TILE_PX), 9, np.uint8)
+        col, row = (np.floor(values).astype(int)[in_box] for values in below(place, tile))
+        expected[in_box] = np.where(inside[row, col], classes[row, col], 9)
+        assert np.array_equal(tile.drawn(classes, 9), expected), tile[:3]
+
+
+def test_a_window_is_enough() -> None:
+    """Rows and columns around the territory are not held, and the pictures are the same."""
+    inside = np.zeros((GRID.height, GRID.width), dtype=bool)
+    inside[40:90, 60:81] = np.random.default_rng(6).random((50, 21)) < 0.9
+    raw = levels(inside, seed=3)
+    box_deg = box_of_pixels(GRID, (60.0, 40.0, 81.0, 90.0))
+    place, zooms = pixels_of_lonlat(GRID, box_deg), zooms_of(box_deg, GRID.resolution_m)
+    scheme = read_schemes()["max_eirp"]
+    part = np.s_[40:90, 60:81]
+    found, expected = (
+        Pictures(list(pyramid(place, window, box_deg, zooms))).of_layer(scheme, class_index(scheme, values))
+        for window, values in ((TerritoryWindow(*part, inside[part]), raw[part]), (whole(inside), raw))
+    )
+    assert found == expected
 
 
 @pytest.mark.parametrize("colours", [2, 16, 17, 200])
@@ -91,7 +147,10 @@ def test_png_holds_its_pixels(colours: int) -> None:
 def test_equal_pictures_of_two_layers_have_their_own_colours() -> None:
     """A picture that was drawn before is taken for the same classes in the same colours alone."""
     schemes = read_schemes()
-    tile = TilePixels(0, 0, 0, np.arange(64 * 64, dtype=np.int32).reshape(64, 64))
+    first, steps = np.arange(0, 64 * 64, 64, dtype=np.int32), np.arange(2, dtype=np.int32)
+    codes = np.full((64, 64), 3, np.uint8)
+    codes[:, 0] = 1
+    tile = TilePixels(0, 0, 0, first, steps, codes)
     pictures = Pictures([tile])
     for name in ("available_channels", "max_eirp", "available_channels"):
         for shift in (0, 1, 0):
