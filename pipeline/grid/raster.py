@@ -30,8 +30,8 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.overviews import Reduction, from_the_one_before, overview_shapes, pieces_of, reduced
 
 TILE_PX = 512
-# Settings that could change bytes from machine to machine: threads, size of the block cache, side files.
-# No warnings of tiles below 128 pixels, which are unusual, not wrong.
+# Settings that could change bytes from machine to machine: threads, block cache (in bytes: no block is kept,
+# files are read once), side files. No warnings of tiles below 128 pixels, which are unusual, not wrong.
 GDAL_SETTINGS = {
     "GDAL_NUM_THREADS": "1",
     "GDAL_CACHEMAX": 256,
