@@ -1,7 +1,7 @@
 """How the stages of a channel grow: with pixels, stations and the range of devices. Fitted exponents.
 
 Part of the generated network of Italy. Takes some twenty minutes, so that `make bench` leaves it out:
-`python -m tests.bench growth`. A job takes some two seconds to start, which flattens what small ones show:
+`python -m tests.bench growth`. A job takes a second and a half to start, which flattens what small ones show:
 the exponents are those of what is above that.
 """
 
@@ -32,7 +32,7 @@ SITES_AT_M = 400.0
 ANTENNAS_M = (10.0, 30.0, 100.0, 300.0)
 RANGES_AT_M = 100.0
 STAGES = ("coverage", "protect", "combine")
-START_S = 2.0
+START_S = 1.5
 
 
 def measure() -> dict[str, float]:
