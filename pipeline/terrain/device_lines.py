@@ -283,7 +283,7 @@ def sum_along(
 ) -> bool:
     """Integrals along a line to each sample, [sample, lane], and whether all heights on it are known.
 
-    ``running`` is scratch.
+    ``running`` is scratch: with sums read back from the row before, no two lanes are done at a time.
     """
     half, samples, lanes = np.float32(0.5), below_m.shape[0], below_m.shape[1]
     for lane in range(lanes):
@@ -328,7 +328,10 @@ def _largest_means(
 def _raise_to_largest(
     mean_m: NDArray[np.float32], first: int, last: int, largest_m: NDArray[np.float32]
 ) -> None:
-    """Raise ``largest_m`` [lane] to the largest of the means of some nodes, four at a time."""
+    """Raise ``largest_m`` [lane] to the largest of the means of some nodes.
+
+    Four at a time: with one, the compiler does lane after lane.
+    """
     node, lanes = first, largest_m.size
     while node + 3 <= last:
         for lane in range(lanes):
