@@ -31,7 +31,7 @@ from pipeline.dtt.victims import (
     survey_victims,
 )
 from pipeline.grid import raster
-from pipeline.grid.boxes import PixelBox
+from pipeline.grid.boxes import PixelBox, shifted
 from pipeline.grid.grid import STRIP_PX, strips_of_rows
 from pipeline.grid.open_rasters import OpenRasters
 from pipeline.territory.codes import Surface
@@ -220,7 +220,7 @@ def read_victims(job: ProtectionJob, files: ChannelFiles, box: PixelBox) -> Vict
     with OpenRasters() as opened:
         reader = VictimReader(job, files, opened)
         for rows in strips_of_rows(box.rows.start, box.rows.stop):
-            part = rows_of(victims, slice(rows.start - box.rows.start, rows.stop - box.rows.start))
+            part = rows_of(victims, shifted(rows, -box.rows.start))
             reader.fill(rows, box.cols, part)
     return victims
 

@@ -19,7 +19,7 @@ from pipeline.config.protection import Device
 from pipeline.dtt.path_classes import PixelClasses
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.grid.boxes import PixelBox, box_of, joined, moved
+from pipeline.grid.boxes import PixelBox, box_of, joined, moved, shifted
 from pipeline.grid.grid import STRIP_PX, strips_of_rows
 from pipeline.grid.open_rasters import OpenRasters
 from pipeline.terrain.device_heights import class_heights_m
@@ -71,19 +71,21 @@ def _heights_m(config: Config, build: Path, base_m: float) -> NDArray[np.float64
 class GroundFiles:
     """The territory and the distance from the sea, read part by part; of the whole grid counts are held.
 
-    ``sea_km`` as of ``GroundPlaces``; ``box`` the smallest around the territory, None without any.
+    ``sea_km`` as of ``GroundPlaces``; ``box`` the smallest around the territory, None without any; ``grid``
+    of both files.
     """
 
     def __init__(self, config: Config, build: Path, opened: OpenRasters) -> None:
         """The files of a territory; ``opened`` keeps them open."""
         self._surface, self._sea = (build / "territory" / f"{name}.tif" for name in ("surface", "sea"))
         self._opened, self.sea_km = opened, sea_edges_km(config.protection.sea_classes_km)
-        grid, counts = opened.of(self._surface).grid, []
+        self.grid, counts = opened.of(self._surface).grid, []
         self.box: PixelBox | None = None
-        for rows in strips_of_rows(0, grid.height):
-            home = self._home(rows, slice(0, grid.width))
+        width = self.grid.width
+        for rows in strips_of_rows(0, self.grid.height):
+            home = self._home(rows, slice(0, width))
             self.box = joined(self.box, box_of(home, rows.start))
-            counts.append(np.add.reduceat(home, np.arange(0, grid.width, STRIP_PX), axis=1, dtype=np.int64))
+            counts.append(np.add.reduceat(home, np.arange(0, width, STRIP_PX), axis=1, dtype=np.int64))
         self._number = np.concatenate(counts)
         before = np.cumsum(self._number).reshape(self._number.shape) - self._number
         self._before: NDArray[np.int64] = before
@@ -145,9 +147,7 @@ class GroundPlaces(NamedTuple):
         return self.sea[self._here(box)]
 
     def _here(self, box: Window) -> Window:
-        rows, cols = (
-            slice(part.start - first, part.stop - first) for part, first in zip(box, self.corner, strict=True)
-        )
+        rows, cols = (shifted(part, -first) for part, first in zip(box, self.corner, strict=True))
         return rows, cols
 
 

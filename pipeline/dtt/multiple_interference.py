@@ -59,7 +59,7 @@ from pipeline.dtt.victims import (
     group_codes,
 )
 from pipeline.grid import raster
-from pipeline.grid.boxes import PixelBox
+from pipeline.grid.boxes import PixelBox, shifted
 from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.grid.open_rasters import OpenRasters
 from pipeline.kernels import kernel
@@ -260,7 +260,7 @@ def _strips(
     with OpenRasters() as opened:
 
         def compute(rows: slice, _cols: slice, part: NDArray[np.float64] | None) -> NDArray[np.float32]:
-            own = PixelBox(slice(first + rows.start, first + rows.stop), scene.box.cols)
+            own = PixelBox(shifted(rows, first), scene.box.cols)
             if part is None:
                 part = np.zeros((2, *own.shape))
                 for group in groups:

@@ -35,7 +35,7 @@ from pipeline.dtt.victim_blocks import VictimBlocks
 from pipeline.dtt.victims import LABEL_NAMES, VictimLabel
 from pipeline.files import copy_whole
 from pipeline.grid import raster
-from pipeline.grid.boxes import box_within_reach, joined
+from pipeline.grid.boxes import box_within_reach, joined, shifted
 from pipeline.grid.grid import Grid, strips_of_rows
 from pipeline.grid.kept_records import digest_of
 from pipeline.grid.open_rasters import OpenRasters
@@ -49,9 +49,8 @@ _Block = tuple[slice, slice, NDArray[Any]]
 
 
 class _Scene(NamedTuple):
-    """What all geometries of a channel share: the grid with its ground, where the victims are."""
+    """What all geometries of a channel share: the ground of the grid, where the victims are."""
 
-    grid: Grid
     ground: GroundFiles
     victims: VictimSurvey
 
@@ -83,8 +82,7 @@ def write_protection(config: Config, files: ChannelFiles, tiles: TileSettings) -
         tables = read_protection_tables(config.protection)
         servers = read_servers(files.coverage("_servers.json"))
         with OpenRasters() as opened:
-            ground = GroundFiles(config, files.build, opened)
-            scene = _Scene(raster.read_grid(files.territory("surface")), ground, survey_of(config, files))
+            scene = _Scene(GroundFiles(config, files.build, opened), survey_of(config, files))
             for devices in groups:
                 job = make_job(config, files.channel, devices, tables, servers)
                 _protect(job, files, scene, files.protection(devices[0]), tiles)
@@ -98,7 +96,7 @@ def _protect(
     job: ProtectionJob, files: ChannelFiles, scene: _Scene, out: tuple[Path, Path], tiles: TileSettings
 ) -> None:
     """One geometry, tile by tile."""
-    grid, ground, config = scene.grid, scene.ground, job.config
+    ground, grid, config = scene.ground, scene.ground.grid, job.config
     bands, survey = bands_of(job), scene.victims
     box = box_within_reach(survey.box, ground.box, reach_px(job, files, grid) if job.groups else 0)
     thresholds = channel_thresholds(config, files)
@@ -131,7 +129,7 @@ def _rows_of_tiles(
     tiles = search.tiles(scene.ground, side_px)
     tasks = ((tile, scene.ground.part(tile)) for tile in tiles)
     results = spread(search.of_tile, tasks, len(tiles), 1, name="protection")
-    for rows in strips_of_rows(0, scene.grid.height, side_px):
+    for rows in strips_of_rows(0, scene.ground.grid.height, side_px):
         found = list[TileLimits]()
         for result in islice(results, sum(rows.start <= tile.rows.start < rows.stop for tile in tiles)):
             found += result.limits
@@ -194,7 +192,7 @@ def _write(
                 levels = np.broadcast_to(levels_dbm[:, np.newaxis, np.newaxis], shape).copy()
                 labels = np.full(shape, np.uint8(VictimLabel.NONE), np.uint8)
                 for (own, cols), permissible_dbm, label in strips_with(its, strip):
-                    place = slice(own.start - strip.start, own.stop - strip.start)
+                    place = shifted(own, -strip.start)
                     levels[: len(bands), place, cols] = permissible_dbm
                     labels[: len(bands), place, cols] = label
                 if thresholds.used:

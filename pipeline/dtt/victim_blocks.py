@@ -10,13 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.dtt.victims import VictimList, place_victims
+from pipeline.dtt.victims import VictimList, empty_victims, listed, place_victims
 from pipeline.grid.boxes import PixelBox
 from pipeline.grid.grid import STRIP_PX
 from pipeline.grid.kept_records import digest_of
 
-# Of ``VictimList``.
-_VICTIM_BYTES = 20
+_VICTIM_BYTES = sum(v.dtype.itemsize for v in listed(empty_victims(1, 1), np.zeros((1, 1), np.uint8)))
 
 
 class ChosenVictims(NamedTuple):

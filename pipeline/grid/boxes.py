@@ -31,9 +31,12 @@ def box_of(mask: NDArray[np.bool_], first_row: int = 0) -> PixelBox | None:
 
 def moved(box: PixelBox, row: int, col: int) -> PixelBox:
     """A box that counts from a pixel of the grid, in the rows and columns of the grid."""
-    return PixelBox(
-        slice(row + box.rows.start, row + box.rows.stop), slice(col + box.cols.start, col + box.cols.stop)
-    )
+    return PixelBox(shifted(box.rows, row), shifted(box.cols, col))
+
+
+def shifted(part: slice, by_px: int) -> slice:
+    """Rows or columns that begin and end so much later."""
+    return slice(part.start + by_px, part.stop + by_px)
 
 
 def joined(first: PixelBox | None, second: PixelBox | None) -> PixelBox | None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pipeline.budget import Budget, Term
 from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.protection import Device
+from pipeline.grid.boxes import shifted
 from pipeline.grid.geodesy import rays_to
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
@@ -204,10 +205,7 @@ def _lower_window(
     block: tuple[slice, slice],
     window: tuple[slice, slice],
 ) -> None:
-    rows, cols = (
-        slice(part.start - whole.start, part.stop - whole.start)
-        for part, whole in zip(window, block, strict=True)
-    )
+    rows, cols = (shifted(part, -whole.start) for part, whole in zip(window, block, strict=True))
     lower(part_of(lowest, rows, cols), eirp_dbm, label)
 
 

@@ -20,6 +20,7 @@ from pipeline.config.config import Config
 from pipeline.dtt.neighbour_rules import ForeignData
 from pipeline.errors import InputError
 from pipeline.grid import raster
+from pipeline.grid.boxes import shifted
 from pipeline.grid.grid import Grid
 from pipeline.plan.plan import Plan
 from pipeline.plan.published_layers import LayerFile, published_layers
@@ -195,18 +196,14 @@ def _shared_window(first: JoinedPart, second: JoinedPart, grid: Grid) -> tuple[s
 
 def _window_on(part: JoinedPart, grid: Grid) -> tuple[slice, slice]:
     row, col = grid.offset_px(part.grid)
-    return _moved(part.rows, row), _moved(part.cols, col)
-
-
-def _moved(part: slice, by: int) -> slice:
-    return slice(part.start + by, part.stop + by)
+    return shifted(part.rows, row), shifted(part.cols, col)
 
 
 def _values(part: JoinedPart, layer: LayerFile, window: tuple[slice, slice], grid: Grid) -> NDArray[Any]:
     """Values[band, y, x] of a part in a window of the joined grid that its own grid holds."""
     row, col = grid.offset_px(part.grid)
     with raster.reading(part.run.folder / layer.file) as opened:
-        return raster.read_window(opened, _moved(window[0], -row), _moved(window[1], -col))
+        return raster.read_window(opened, shifted(window[0], -row), shifted(window[1], -col))
 
 
 # --- what is joined -----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from pipeline.errors import InputError
+from pipeline.grid.boxes import shifted
 from pipeline.grid.foreign_rasters import read_external, read_place, stated_texts
 from pipeline.grid.grid import STRIP_PX, Grid, strips_of_rows
 from pipeline.kernels import kernel
@@ -122,14 +123,10 @@ def density_strips(
         density = np.empty(area_km2.shape, np.float32)
         for part in strips_of_rows(rows.start, rows.stop, _ROWS_A_TIME):
             around = slice(max(part.start - half, first), min(part.stop + half, last))
-            own, place = _moved(part, -around.start), _moved(part, -rows.start)
-            its = persons[_moved(around, -first)], surface[around]
+            own, place = shifted(part, -around.start), shifted(part, -rows.start)
+            its = persons[shifted(around, -first)], surface[around]
             density[place] = _density_of(*its, area_km2[place], half, own)
         yield rows, density
-
-
-def _moved(rows: slice, by: int) -> slice:
-    return slice(rows.start + by, rows.stop + by)
 
 
 def _density_of(
