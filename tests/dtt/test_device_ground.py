@@ -66,7 +66,8 @@ def test_ground_is_read_part_by_part(
         assert [ground.number_in(slice(row, row + 2)) for row in (0, 3, 8)] == [
             home[row : row + 2].sum() for row in (0, 3, 8)
         ]
-        for rows, cols in [((0, 9), (0, 11)), ((2, 7), (3, 10)), ((5, 6), (5, 6)), ((1, 9), (8, 11))]:
+        boxes = ((0, 9), (0, 11)), ((2, 7), (3, 10)), ((1, 9), (6, 8)), ((5, 6), (5, 6)), ((1, 9), (8, 11))
+        for rows, cols in boxes:
             box = PixelBox(slice(*rows), slice(*cols))
             part, its, found = ground.part(box), home[box], ground.box_within(box)
             assert np.array_equal(part.home_of(box), its)

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_protection_maps import CHANNEL, FOREIGN, HOME, SEA, SIZE, Case
+from test_protection_maps import CHANNEL, FOREIGN, HOME, SEA, SIZE, Case, a_job
 
 from pipeline.dtt import channel_files, device_ground, macro_tiles, victim_blocks
-from pipeline.dtt.channel_files import ChannelFiles
+from pipeline.dtt.channel_files import ChannelFiles, read_servers, read_victims, survey_of
+from pipeline.dtt.device_ground import read_ground
+from pipeline.dtt.limiting_victims import map_search, strictest_victim
+from pipeline.dtt.limits import bands_of, losses_to
 from pipeline.dtt.protection_maps import TileSettings, write_protection
 from pipeline.errors import InputError
 from pipeline.grid import raster
@@ -222,6 +225,43 @@ def test_a_changed_victim_does_not_concern_flat_land_as_far_as_hills(
         assert changed == maps_of(case, side_px=3), "as of a run that copies nothing"
         assert changed != before
     assert 0 < pixels[0] < pixels[1]
+
+
+@pytest.mark.parametrize("left", [0, 6])
+def test_each_target_and_victim_has_its_own_distance_from_the_sea(tmp_path, repository, monkeypatch, left):
+    """Against the search of ``explain``, which reads the ground of a whole box and tries every victim."""
+    case = Case(tmp_path, repository, 5_000.0, {"height_m": 10.0}, sea_paths="coastal")
+    case.surface[:] = HOME
+    case.surface[:, 0] = SEA
+    case.served[:] = 0
+    case.served[::3, 1::4] = 1
+    case.coastal[:] = 0
+    case.write()
+    on_a_hill(case, 6)
+    room = macro_tiles.WindowArrays.of
+
+    def made(self, name, dtype, shape):  # as the last tile may have left it
+        array = room(self, name, dtype, shape)
+        if name == "sea":
+            array[:] = left
+        return array
+
+    monkeypatch.setattr(macro_tiles.WindowArrays, "of", made)
+    files, config, device = ChannelFiles(tmp_path, CHANNEL), case.config, case.config.devices[0]
+    write_protection(config, files, TileSettings(1.5, side_px=3))
+    levels_dbm = raster.read(files.protection(device)[0], stacked=True).values
+    places = device_ground.ground_places(config, tmp_path, case.surface)
+    assert len(np.unique(places.sea[case.surface == HOME])) > 2
+    job, box = a_job(case, read_servers(files.coverage("_servers.json"))), PixelBox(*[slice(0, SIZE)] * 2)
+    survey, victims = survey_of(config, files), read_victims(job, files, box)
+    classes = read_ground(config, tmp_path, device, places, box)
+    losses = losses_to(job, survey.nearest_sea, case.grid, classes)
+    for band, level_dbm in zip(bands_of(job), levels_dbm, strict=True):
+        search = map_search(job, victims, band, losses, classes.ground)
+        for row, col in np.argwhere(case.surface == HOME).tolist():
+            found = strictest_victim(search, (row, col))
+            expected_dbm = band.unconstrained_dbm if found is None else found[0]
+            assert level_dbm[row, col] == np.float32(expected_dbm), (band.name, row, col)
 
 
 @pytest.mark.parametrize("damage", ["record", "map", "sum", "no record"])

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
+from pipeline.terrain import device_lines
 from pipeline.terrain.device_heights import class_heights_m, exact_excess_m, height_classes
 from pipeline.terrain.device_lines import RingSettings
 from pipeline.terrain.records import LonLatRaster
@@ -146,3 +147,15 @@ def test_strips_hold_the_same_classes_whatever_their_height_and_place(strip_px, 
     )
     for base in range(2):
         np.testing.assert_array_equal(np.concatenate([strip[base] for strip in strips]), wanted[base])
+
+
+@pytest.mark.parametrize("nodes", range(10))
+def test_each_node_of_a_ring_may_have_its_largest_mean(nodes):
+    """Means that are largest at one node after another, and what was there before."""
+    mean_m = np.random.default_rng(2).random((12, device_lines.LANES)).astype(np.float32)
+    for node in range(1, 1 + nodes):
+        mean_m[node, node] = 2.0
+    before_m = np.full(device_lines.LANES, 0.9, np.float32)
+    found_m = before_m.copy()
+    device_lines._raise_to_largest(mean_m, 1, nodes, found_m)
+    assert np.array_equal(found_m, np.vstack([before_m, mean_m[1 : 1 + nodes]]).max(axis=0))
